@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+#
+# The library: its objects once, then the shared and the static form of them.
+tmlrt_sources(tmlrt_source_list)
+if(NOT tmlrt_source_list)
+    message(FATAL_ERROR "tmlrt: no sources in ${PROJECT_SOURCE_DIR}/src")
+endif()
+
+# The version stands in the project's line and, for programs, in version.h.
+set(version_h "${PROJECT_SOURCE_DIR}/include/tmlrt/version.h")
+if(EXISTS "${version_h}")
+    file(READ "${version_h}" version_text)
+    foreach(part MAJOR MINOR PATCH)
+        if(NOT version_text MATCHES "define TMLRT_VERSION_${part}[ ]+${PROJECT_VERSION_${part}}\n")
+            message(FATAL_ERROR "tmlrt: TMLRT_VERSION_${part} of version.h and CMakeLists.txt differ")
+        endif()
+    endforeach()
+endif()
+
+function(tmlrt_compile_settings target)
+    set_target_properties(${target} PROPERTIES
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
+        C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+    target_compile_definitions(${target} PRIVATE TMLRT_BUILDING)
+    target_link_libraries(${target} PRIVATE tmlrt_warnings tmlrt_codegen)
+endfunction()
+
+function(tmlrt_usage target)
+    target_include_directories(${target} PUBLIC
+        $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
+add_library(tmlrt_objects OBJECT ${tmlrt_source_list})
+tmlrt_compile_settings(tmlrt_objects)
+target_include_directories(tmlrt_objects PRIVATE "${PROJECT_SOURCE_DIR}/include")
+
+add_library(tmlrt SHARED $<TARGET_OBJECTS:tmlrt_objects>)
+add_library(tmlrt_static STATIC $<TARGET_OBJECTS:tmlrt_objects>)
+add_library(tmlrt::tmlrt ALIAS tmlrt)
+add_library(tmlrt::tmlrt_static ALIAS tmlrt_static)
+tmlrt_usage(tmlrt)
+tmlrt_usage(tmlrt_static)
+target_link_libraries(tmlrt PRIVATE ${tmlrt_platform_libraries})
+target_link_libraries(tmlrt_static PUBLIC ${tmlrt_platform_libraries})
+if(WIN32)
+    target_compile_definitions(tmlrt_objects PRIVATE TMLRT_SHARED)
+    target_compile_definitions(tmlrt INTERFACE TMLRT_SHARED)
+endif()
+
+# While the major version is 0, a minor version is an ABI.
+set_target_properties(tmlrt PROPERTIES
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    LINKER_LANGUAGE C)
+set_target_properties(tmlrt_static PROPERTIES LINKER_LANGUAGE C)
+if(NOT WIN32)
+    set_target_properties(tmlrt_static PROPERTIES OUTPUT_NAME tmlrt)
+endif()
+
+if(UNIX AND NOT APPLE)
+    set(map "${PROJECT_SOURCE_DIR}/src/libtmlrt.map")
+    target_link_options(tmlrt PRIVATE "LINKER:--version-script=${map}" "LINKER:--as-needed")
+    set_target_properties(tmlrt PROPERTIES LINK_DEPENDS "${map}")
+endif()
+# A sanitizer's runtime is in the program, not in the library.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT TMLRT_SANITIZE)
+    target_link_options(tmlrt PRIVATE "LINKER:-z,defs")
+endif()
