@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * addr.h: the inside of tmlrt_addr_t: a sockaddr of the system and its length.
+ */
+#ifndef TMLRT__ADDR_H
+#define TMLRT__ADDR_H
+
+#include <sys/socket.h>
+
+#include <tmlrt/net.h>
+
+_Static_assert(sizeof(((tmlrt_addr_t *)0)->storage_) >= sizeof(struct sockaddr_storage),
+               "an address holds every sockaddr");
+
+static inline struct sockaddr *tmlrt__addr_sys(tmlrt_addr_t *addr) {
+    return (struct sockaddr *)(void *)addr->storage_;
+}
+
+/* The family, AF_INET or AF_INET6; AF_UNSPEC for no address and for any other. */
+int tmlrt__addr_family(const tmlrt_addr_t *addr);
+
+/* Begins an address that the system fills in: the whole storage, *size its length. */
+void tmlrt__addr_blank(tmlrt_addr_t *addr, socklen_t *size);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op_compose.c: operations made of operations: any, all, future; and yield.
+ *
+ * They have no source of their own: they are resumed at every poll of their owner (class flag
+ * `always`) and poll what they are made of with the same context, so that its end wakes the owner
+ * directly. The children are linked into the owner's list like any other operation, which is how a
+ * drain finds them; a set in flight just remembers which array it watches.
+ */
+#include "op.h"
+#include "task.h"
+
+/* ---- sets ----------------------------------------------------------------------------------- */
+
+static bool set__is_ended(tmlrt_op_t *child) {
+    return tmlrt__op(child)->phase == TMLRT__OP_ENDED;
+}
+
+/* Asks every child to end; READY when all have. */
+static int32_t set__cancel_all(const tmlrt__op_t *op) {
+    int32_t r = TMLRT_READY;
+    for (size_t i = 0; i < op->u.set.n; i++) {
+        tmlrt_op_t *child = op->u.set.ops[i];
+        if (set__is_ended(child)) continue;
+        tmlrt_op_cancel(child);
+        if (!set__is_ended(child)) r = TMLRT_PENDING;
+    }
+    return r;
+}
+
+static int32_t set__cancel(tmlrt__op_t *op, int reason) {
+    if (set__cancel_all(op) != TMLRT_READY) return TMLRT_PENDING;
+    bool won = op->u.set.winner < op->u.set.n;
+    op->result = won ? (int64_t)op->u.set.winner : reason;
+    return TMLRT_READY;
+}
+
+static tmlrt__host_t *set__host(const tmlrt__op_t *op) {
+    for (size_t i = 0; i < op->u.set.n; i++) {
+        const tmlrt__op_t *child = tmlrt__op(op->u.set.ops[i]);
+        tmlrt__host_t     *host = NULL;
+        if (child->cls != NULL && child->cls->host != NULL) host = child->cls->host(child);
+        if (host != NULL) return host;
+    }
+    return NULL;
+}
+
+static int32_t any__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    size_t n = op->u.set.n;
+    for (size_t i = 0; i < n && op->u.set.winner == n; i++)
+        if (tmlrt_op_poll(op->u.set.ops[i], cx) == TMLRT_READY) op->u.set.winner = i;
+    if (op->u.set.winner == n || set__cancel_all(op) != TMLRT_READY) return TMLRT_PENDING;
+    op->result = (int64_t)op->u.set.winner;
+    return TMLRT_READY;
+}
+
+static int32_t all__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    int32_t r = TMLRT_READY;
+    for (size_t i = 0; i < op->u.set.n; i++)
+        if (tmlrt_op_poll(op->u.set.ops[i], cx) != TMLRT_READY) r = TMLRT_PENDING;
+    op->result = TMLRT_OK;
+    return r;
+}
+
+static const tmlrt__op_class_t any__class = {.waits_for = "any",
+                                             .start = any__resume,
+                                             .resume = any__resume,
+                                             .cancel = set__cancel,
+                                             .host = set__host,
+                                             .always = true};
+static const tmlrt__op_class_t all__class = {.waits_for = "all",
+                                             .start = all__resume,
+                                             .resume = all__resume,
+                                             .cancel = set__cancel,
+                                             .host = set__host,
+                                             .always = true};
+
+static int set__prepare(tmlrt_op_t *op, const tmlrt__op_class_t *cls, tmlrt_op_t *const *ops,
+                        size_t n, size_t least) {
+    if (n < least || (n > 0 && ops == NULL)) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);
+    for (size_t i = 0; i < n; i++)
+        if (ops[i] == NULL || ops[i] == op) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);
+    int e = tmlrt__op_prepare(op, cls);
+    if (e != TMLRT_OK) return e;
+    tmlrt__op(op)->u.set.ops = ops;
+    tmlrt__op(op)->u.set.n = n;
+    tmlrt__op(op)->u.set.winner = n;
+    return TMLRT_OK;
+}
+
+int tmlrt_op_any(tmlrt_op_t *op, tmlrt_op_t *const *ops, size_t n) {
+    return set__prepare(op, &any__class, ops, n, 1);
+}
+
+int tmlrt_op_all(tmlrt_op_t *op, tmlrt_op_t *const *ops, size_t n) {
+    return set__prepare(op, &all__class, ops, n, 0);
+}
+
+/* ---- future --------------------------------------------------------------------------------- */
+
+enum { FUTURE__POLL, FUTURE__DRAIN };
+
+/* Ends the state once its operations have ended. */
+static int32_t future__finish(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    if (tmlrt__op_list_drain(&op->u.future.ops, cx, NULL, 0) != TMLRT_READY) return TMLRT_PENDING;
+    const tmlrt_task_type_t *type = op->u.future.type;
+    tmlrt__current_t        *cur = tmlrt__current();
+    cur->busy++;
+    if (type->drop != NULL) type->drop(op->u.future.state);
+    cur->busy--;
+    return TMLRT_READY;
+}
+
+static int32_t future__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    if (op->u.future.stage == FUTURE__POLL) {
+        tmlrt_cx_t inner = *cx;
+        inner.reserved[0] = &op->u.future.ops;
+        int32_t r = tmlrt__type_poll(op->u.future.type, op->u.future.state, &inner,
+                                     op->u.future.value);
+        if (r == TMLRT_PENDING) return TMLRT_PENDING;
+        op->result = r == TMLRT_READY ? TMLRT_OK : TMLRT_EPANIC;
+        op->u.future.stage = FUTURE__DRAIN;
+    }
+    return future__finish(op, cx);
+}
+
+static int32_t future__cancel(tmlrt__op_t *op, int reason) {
+    if (op->u.future.stage == FUTURE__POLL) {
+        op->result = reason;
+        op->u.future.stage = FUTURE__DRAIN;
+    }
+    return future__finish(op, NULL);
+}
+
+static const tmlrt__op_class_t future__class = {.waits_for = "future",
+                                                .start = future__resume,
+                                                .resume = future__resume,
+                                                .cancel = future__cancel,
+                                                .always = true};
+
+int tmlrt_op_future(tmlrt_op_t *op, const tmlrt_task_type_t *type, void *state, void *result) {
+    if (tmlrt__type_check(type) != TMLRT_OK || (state == NULL && type->state_size != 0) ||
+        (result == NULL && type->result_size != 0))
+        return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);
+    int e = tmlrt__op_prepare(op, &future__class);
+    if (e != TMLRT_OK) return e;
+    tmlrt__op(op)->u.future.type = type;
+    tmlrt__op(op)->u.future.state = state;
+    tmlrt__op(op)->u.future.value = result;
+    return TMLRT_OK;
+}
+
+/* ---- yield ---------------------------------------------------------------------------------- */
+
+static int32_t yield__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    op->result = TMLRT_OK;
+    cx->waker->vtable->wake_by_ref(cx->waker->data);
+    return TMLRT_PENDING;
+}
+
+static const tmlrt__op_class_t yield__class = {
+    .waits_for = "yield", .start = yield__start, .always = true};
+
+int tmlrt_op_yield(tmlrt_op_t *op) {
+    return tmlrt__op_prepare(op, &yield__class);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * readiness.c: the system calls of the I/O kinds, and the loop of try, sleep, try again.
+ */
+#include "readiness.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <tmlrt/net.h>
+
+#include "../fault.h"
+#include "../os.h"
+
+/* A call moves at most so much; Linux moves a little less than 2 GiB itself. */
+#define READINESS__CALL_MAX ((size_t)1 << 30)
+/* A connection that died in the queue is passed over; so many in one try, then it is told. */
+#define READINESS__ABORTED_MAX 64
+#define READINESS__ACCEPT_REST (INT64_C(50) * 1000 * 1000)
+
+_Static_assert(sizeof(tmlrt_iovec_t) == sizeof(struct iovec) &&
+                   offsetof(tmlrt_iovec_t, base) == offsetof(struct iovec, iov_base) &&
+                   offsetof(tmlrt_iovec_t, size) == offsetof(struct iovec, iov_len),
+               "our pieces are the system's");
+
+static bool readiness__would_block(int sys) {
+    return sys == EAGAIN || sys == EWOULDBLOCK;
+}
+
+/* ---- the calls ------------------------------------------------------------------------------ */
+
+static int64_t readiness__answer(ssize_t n) {
+    if (n >= 0) return n;
+    return readiness__would_block(errno) ? TMLRT_EAGAIN : tmlrt__os_error(errno);
+}
+
+int64_t tmlrt__readiness_recv(int64_t fd, void *buf, size_t size) {
+    ssize_t n;
+    do
+        n = TMLRT__SYS(recv((int)fd, buf, size, 0));
+    while (n < 0 && errno == EINTR);
+    return readiness__answer(n);
+}
+
+int64_t tmlrt__readiness_send(int64_t fd, const void *buf, size_t size) {
+    ssize_t n;
+    do
+        n = TMLRT__SYS(send((int)fd, buf, size, MSG_NOSIGNAL));
+    while (n < 0 && errno == EINTR);
+    return readiness__answer(n);
+}
+
+static int64_t readiness__message(int64_t fd, void *pieces, size_t n, bool write) {
+    struct msghdr m = {.msg_iov = pieces, .msg_iovlen = n};
+    ssize_t       got;
+    do
+        got = write ? TMLRT__SYS(sendmsg((int)fd, &m, MSG_NOSIGNAL))
+                    : TMLRT__SYS(recvmsg((int)fd, &m, 0));
+    while (got < 0 && errno == EINTR);
+    return readiness__answer(got);
+}
+
+/* ---- one try of each kind -------------------------------------------------------------------- */
+
+static tmlrt__try_t readiness__ends(tmlrt__op_t *op, int64_t result) {
+    op->result = result;
+    return TMLRT__TRY_END;
+}
+
+/* What a call that moved nothing comes to. */
+static tmlrt__try_t readiness__stopped(tmlrt__op_t *op, int64_t error) {
+    return error == TMLRT_EAGAIN ? TMLRT__TRY_DRAINED : readiness__ends(op, error);
+}
+
+static tmlrt__try_t readiness__read(tmlrt__op_t *op, int64_t fd, bool exact) {
+    uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
+    size_t    ask = op->u.io.len - (size_t)*done;
+    if (ask == 0) return readiness__ends(op, (int64_t)*done);
+    if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
+    int64_t n = tmlrt__readiness_recv(fd, (char *)op->u.io.buf + *done, ask);
+    if (n < 0) return readiness__stopped(op, n);
+    if (n == 0) return readiness__ends(op, exact ? TMLRT_EEOF : 0);
+    *done += (uint64_t)n;
+    op->result = (int64_t)*done;
+    bool all = (size_t)n == ask;
+    if (!exact || *done == op->u.io.len) return all ? TMLRT__TRY_END : TMLRT__TRY_END_SHORT;
+    return all ? TMLRT__TRY_MORE : TMLRT__TRY_SHORT;
+}
+
+static size_t readiness__pieces_size(const tmlrt_iovec_t *iov, size_t n) {
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size = iov[i].size > SIZE_MAX - size ? SIZE_MAX : size + iov[i].size;
+    return size;
+}
+
+static tmlrt__try_t readiness__readv(tmlrt__op_t *op, int64_t fd) {
+    size_t  size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
+    int64_t n = size == 0 ? 0 : readiness__message(fd, op->u.io.buf, op->u.io.len, false);
+    if (n < 0) return readiness__stopped(op, n);
+    op->u.io.u.backend[TMLRT__IO_DONE] = (uint64_t)n;
+    op->result = n;
+    return n == 0 || (size_t)n == size ? TMLRT__TRY_END : TMLRT__TRY_END_SHORT;
+}
+
+static tmlrt__try_t readiness__write(tmlrt__op_t *op, int64_t fd) {
+    uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
+    size_t    ask = op->u.io.len - (size_t)*done;
+    if (ask == 0) return readiness__ends(op, (int64_t)*done);
+    if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
+    int64_t n = tmlrt__readiness_send(fd, (const char *)op->u.io.buf + *done, ask);
+    if (n < 0) return readiness__stopped(op, n);
+    *done += (uint64_t)n;
+    if (*done == op->u.io.len) return readiness__ends(op, (int64_t)*done);
+    return (size_t)n == ask ? TMLRT__TRY_MORE : TMLRT__TRY_SHORT;
+}
+
+/* Takes `n` bytes and the pieces that are empty then off the front of the array. */
+static void readiness__pieces_advance(tmlrt__op_t *op, size_t n) {
+    tmlrt_iovec_t *iov = op->u.io.buf;
+    while (op->u.io.len > 0 && n >= iov->size) {
+        n -= iov->size;
+        iov++;
+        op->u.io.len--;
+    }
+    if (n > 0) {
+        iov->base = (char *)iov->base + n;
+        iov->size -= n;
+    }
+    op->u.io.buf = iov;
+}
+
+static tmlrt__try_t readiness__writev(tmlrt__op_t *op, int64_t fd) {
+    uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
+    readiness__pieces_advance(op, 0);
+    if (op->u.io.len == 0) return readiness__ends(op, (int64_t)*done);
+    size_t  size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
+    int64_t n = readiness__message(fd, op->u.io.buf, op->u.io.len, true);
+    if (n < 0) return readiness__stopped(op, n);
+    *done += (uint64_t)n;
+    readiness__pieces_advance(op, (size_t)n);
+    if (op->u.io.len == 0) return readiness__ends(op, (int64_t)*done);
+    return (size_t)n == size ? TMLRT__TRY_MORE : TMLRT__TRY_SHORT;
+}
+
+/* Errors of accept(2) that belong to the one connection, not to the listener. */
+static bool readiness__of_the_connection(int sys) {
+    switch (sys) {
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM: /* a firewall's no */
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+#ifdef ENONET
+    case ENONET:
+#endif
+        return true;
+    default: return false;
+    }
+}
+
+/* Lack of descriptors or memory: told once, then the listener rests for a while. The connection is
+ * still in the queue, and trying at once would spin. */
+static tmlrt__try_t readiness__accept_failed(tmlrt__op_t *op, tmlrt__source_t *s, int error) {
+    if (error == TMLRT_EMFILE || error == TMLRT_ENFILE || error == TMLRT_ENOBUFS ||
+        error == TMLRT_ENOMEM) {
+        tmlrt__host_t *host = tmlrt__source_host(s);
+        tmlrt__store_relaxed(&s->accept_after, host->ops->now(host) + READINESS__ACCEPT_REST);
+    }
+    return readiness__ends(op, error);
+}
+
+static tmlrt__try_t readiness__accept(tmlrt__op_t *op, tmlrt__source_t *s) {
+    for (int aborted = 0;;) {
+        int got = TMLRT__SYS(accept4((int)s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (got >= 0) return readiness__ends(op, got);
+        if (errno == EINTR) continue;
+        if (readiness__would_block(errno)) return TMLRT__TRY_DRAINED;
+        if (!readiness__of_the_connection(errno) || ++aborted == READINESS__ABORTED_MAX)
+            return readiness__accept_failed(op, s, tmlrt__os_error(errno));
+    }
+}
+
+/* Asks what became of a connect. Without an error it may still be under way (the event was an older
+ * one); only a connected socket has a peer. */
+static tmlrt__try_t readiness__connected(tmlrt__op_t *op, int64_t fd) {
+    int                     error = 0;
+    socklen_t               size = sizeof error;
+    struct sockaddr_storage peer;
+    if (TMLRT__SYS(getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &error, &size)) != 0) error = errno;
+    if (error != 0) return readiness__ends(op, tmlrt__os_error(error));
+    size = sizeof peer;
+    if (TMLRT__SYS(getpeername((int)fd, (struct sockaddr *)&peer, &size)) == 0)
+        return readiness__ends(op, TMLRT_OK);
+    if (errno == ENOTCONN) return TMLRT__TRY_DRAINED;
+    return readiness__ends(op, tmlrt__os_error(errno));
+}
+
+tmlrt__try_t tmlrt__readiness_try(tmlrt__op_t *op, tmlrt__source_t *s) {
+    switch (tmlrt__io_class(op)->kind) {
+    case TMLRT__IO_READ: return readiness__read(op, s->fd, false);
+    case TMLRT__IO_READ_EXACT: return readiness__read(op, s->fd, true);
+    case TMLRT__IO_READV: return readiness__readv(op, s->fd);
+    case TMLRT__IO_WRITE: return readiness__write(op, s->fd);
+    case TMLRT__IO_WRITEV: return readiness__writev(op, s->fd);
+    case TMLRT__IO_ACCEPT: return readiness__accept(op, s);
+    default: return readiness__connected(op, s->fd);
+    }
+}
+
+int tmlrt__readiness_connect(tmlrt__op_t *op, const tmlrt__source_t *s) {
+    int r = TMLRT__SYS(connect((int)s->fd, op->u.io.buf, (socklen_t)op->u.io.len));
+    if (r == 0 || errno == EINPROGRESS || errno == EINTR) return TMLRT_OK;
+    return tmlrt__os_error(errno);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------- */
+
+/* Claim held: an operation ends whose source was closed (or stopped) while it was in flight. */
+static int32_t readiness__turned_away(tmlrt__op_t *op, tmlrt__sw_is_t is) {
+    return tmlrt__io_end(op, is == TMLRT__SW_IS_CLOSED ? TMLRT_ECANCELED : TMLRT_ESHUTDOWN);
+}
+
+/* The op has ended by a try: gives up the claim as the try says. */
+static int32_t readiness__finish(tmlrt__source_t *s, tmlrt__source_word_t *w, tmlrt__try_t tried,
+                                 uint64_t seen) {
+    bool closed = tried == TMLRT__TRY_END ? tmlrt__sw_release(w) : tmlrt__sw_release_short(w, seen);
+    if (closed) tmlrt__source_end_half(s);
+    return TMLRT_READY;
+}
+
+/* Claim held, not armed, `is` and `seen` just read off the word. */
+static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen) {
+    tmlrt__source_t      *s = tmlrt__io_source(op);
+    tmlrt__source_word_t *w = &s->word[tmlrt__io_class(op)->dir];
+    for (;;) {
+        bool drained = true;
+        if (is >= TMLRT__SW_IS_STOPPED) return readiness__turned_away(op, is);
+        if (seen & TMLRT__SW_READY) {
+            tmlrt__try_t tried = tmlrt__readiness_try(op, s);
+            if (tried <= TMLRT__TRY_END_SHORT) return readiness__finish(s, w, tried, seen);
+            if (tried == TMLRT__TRY_MORE) {
+                is = tmlrt__sw_check(w, &seen);
+                continue;
+            }
+            drained = tried == TMLRT__TRY_DRAINED;
+        }
+        /* The agent may fire as soon as the word is armed. */
+        tmlrt__op_arm(op, TMLRT__OP_SRC_ARMED);
+        is = tmlrt__sw_arm(w, &seen, op, drained);
+        if (is == TMLRT__SW_IS_WAITING) return TMLRT_PENDING;
+        tmlrt__op_disarm(op, TMLRT__OP_SRC_ARMED);
+    }
+}
+
+/* The attach comes after the connect: an unconnected socket would report a hang-up. */
+static int32_t readiness__connect_start(tmlrt__op_t *op) {
+    tmlrt__source_t *s = tmlrt__io_source(op);
+    int              e = tmlrt__readiness_connect(op, s);
+    if (e == TMLRT_OK) e = tmlrt__source_attach(s);
+    if (e != TMLRT_OK) return tmlrt__io_end(op, e);
+    uint64_t seen = op->u.io.u.backend[TMLRT__IO_SEEN];
+    return readiness__run(op, TMLRT__SW_IS_WAITING, seen);
+}
+
+int32_t tmlrt__readiness_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    (void)cx;
+    if (tmlrt__io_class(op)->kind == TMLRT__IO_CONNECT) return readiness__connect_start(op);
+    return readiness__run(op, TMLRT__SW_IS_READY, op->u.io.u.backend[TMLRT__IO_SEEN]);
+}
+
+int32_t tmlrt__readiness_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    (void)cx;
+    uint64_t       seen;
+    tmlrt__sw_is_t is =
+        tmlrt__sw_check(&tmlrt__io_source(op)->word[tmlrt__io_class(op)->dir], &seen);
+    return readiness__run(op, is, seen);
+}
+
+int32_t tmlrt__readiness_cancel(tmlrt__op_t *op, int reason) {
+    tmlrt__source_t *s = tmlrt__io_source(op);
+    if ((tmlrt__op_ctl(op) & TMLRT__OP_SRC_ARMED) == 0) return tmlrt__io_end(op, reason);
+    if (!tmlrt__sw_cancel(&s->word[tmlrt__io_class(op)->dir])) return TMLRT_PENDING;
+    tmlrt__op_disarm(op, TMLRT__OP_SRC_ARMED);
+    op->result = reason;
+    return TMLRT_READY;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scheduler.c: see scheduler.h: where tasks go, whose timers and driver serve whom, the count of
+ * tasks alive, and the help for a worker that is stuck.
+ */
+#include "scheduler.h"
+
+/* The worker that this thread runs, when it belongs to `s`. */
+static tmlrt__worker_t *scheduler__own(tmlrt__scheduler_t *s) {
+    tmlrt__current_t *cur = tmlrt__current();
+    return cur->host == &s->host ? cur->worker : NULL;
+}
+
+static tmlrt__worker_t *scheduler__in_turn(tmlrt__scheduler_t *s) {
+    return &s->worker[tmlrt__fetch_add_relaxed(&s->turn, 1) % s->workers];
+}
+
+/* ---- waking workers -------------------------------------------------------------------------- */
+
+void tmlrt__scheduler_unpark(tmlrt__scheduler_t *s, uint32_t worker) {
+    bool             called = tmlrt__parker_unpark(&s->worker[worker].parker);
+    tmlrt__worker_t *own = scheduler__own(s);
+    if (called && own != NULL) TMLRT__COUNT(own->count.wakes_sent, 1);
+}
+
+void tmlrt__scheduler_unpark_all(tmlrt__scheduler_t *s) {
+    for (uint32_t i = 0; i < s->workers; i++) tmlrt__scheduler_unpark(s, i);
+}
+
+void tmlrt__scheduler_notify(tmlrt__scheduler_t *s, bool exact) {
+    /* The only worker is awake when it pushes to itself. */
+    if (s->workers == 1 && scheduler__own(s) != NULL) return;
+    uint32_t worker = tmlrt__idle_notify(&s->idle, exact);
+    if (worker != TMLRT__IDLE_NOBODY) tmlrt__scheduler_unpark(s, worker);
+}
+
+void tmlrt__scheduler_wake_minder(tmlrt__scheduler_t *s) {
+    /* seq: after the worker left the set of sleepers; the minder sets this, then looks at the set:
+     * one of the two sees the other [MD-1] */
+    if (tmlrt__load_seq(&s->minder_asleep) == 0) return;
+    if (tmlrt__swap_acq_rel(&s->minder_asleep, 0) != 0) tmlrt__futex_wake(&s->minder_asleep, 1);
+}
+
+bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
+    if (tmlrt__inject_size(&s->inject) != 0) return true;
+    if (tmlrt__load_relaxed(&w->pinned_count) != 0) return true;
+    for (uint32_t i = 0; i < s->workers; i++)
+        if (tmlrt__worker_has_work(&s->worker[i])) return true;
+    return false;
+}
+
+/* ---- the host's functions ---------------------------------------------------------------------- */
+
+static void scheduler__push_outside(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
+    tmlrt__inject_push(&s->inject, task);
+    tmlrt__scheduler_notify(s, true);
+}
+
+static void scheduler__push_pinned(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
+    uint32_t index = task->pin;
+    tmlrt__worker_push_pinned(&s->worker[index], task);
+    if (scheduler__own(s) != &s->worker[index]) tmlrt__scheduler_unpark(s, index);
+}
+
+static void scheduler__schedule(tmlrt__host_t *host, tmlrt_task_t *task) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    tmlrt__worker_t    *own = scheduler__own(s);
+    if ((task->flags & TMLRT_TASK_PINNED) != 0)
+        scheduler__push_pinned(s, task);
+    else if (own != NULL)
+        tmlrt__worker_push_woken(own, task);
+    else
+        scheduler__push_outside(s, task);
+}
+
+static void scheduler__spawned(tmlrt__host_t *host, tmlrt_task_t *task) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    tmlrt__worker_t    *own = scheduler__own(s);
+    if (own != NULL) TMLRT__COUNT(own->count.spawned, 1);
+    if ((task->flags & TMLRT_TASK_PINNED) != 0)
+        scheduler__push_pinned(s, task);
+    else if (own != NULL)
+        tmlrt__worker_push_spawned(own, task);
+    else
+        scheduler__push_outside(s, task);
+}
+
+static bool scheduler__run_inline(tmlrt__host_t *host, tmlrt_task_t *task) {
+    tmlrt__worker_t *own = scheduler__own(tmlrt__scheduler(host));
+    return own != NULL && tmlrt__worker_run_inline(own, task);
+}
+
+static void scheduler__timer_start(tmlrt__host_t *host, tmlrt_op_t *op) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    tmlrt__worker_t    *own = scheduler__own(s);
+    tmlrt__worker_t    *w = own != NULL ? own : scheduler__in_turn(s);
+    tmlrt__op(op)->wheel = (uint16_t)w->index;
+    if (tmlrt__timers_start(&w->timers, tmlrt__op(op))) tmlrt__scheduler_unpark(s, w->index);
+}
+
+static bool scheduler__timer_stop(tmlrt__host_t *host, tmlrt_op_t *op) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    return tmlrt__timers_stop(&s->worker[tmlrt__op(op)->wheel].timers, tmlrt__op(op));
+}
+
+int64_t tmlrt__scheduler_now(tmlrt__scheduler_t *s) {
+    return s->virtual_clock ? tmlrt__load_relaxed(&s->virtual_now) : tmlrt__os_now();
+}
+
+static int64_t scheduler__now(tmlrt__host_t *host) {
+    return tmlrt__scheduler_now(tmlrt__scheduler(host));
+}
+
+static tmlrt__driver_t *scheduler__driver(tmlrt__host_t *host, bool in_turn) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    tmlrt__worker_t    *own = in_turn ? NULL : scheduler__own(s);
+    return own != NULL ? own->driver : scheduler__in_turn(s)->driver;
+}
+
+void tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int64_t deadline) {
+    tmlrt__current_t former;
+    tmlrt__worker_enter(&s->worker[0], &former);
+    tmlrt__worker_back(&s->worker[0]);
+    tmlrt__worker_run(&s->worker[0], done, deadline);
+    tmlrt__worker_away(&s->worker[0]);
+    tmlrt__worker_leave(&former);
+}
+
+static bool scheduler__drive(tmlrt__host_t *host, tmlrt__atomic_u32 *done) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    if (!s->current_thread || s->owner != tmlrt__thread_self()) return false;
+    tmlrt__scheduler_drive(s, done, INT64_MAX);
+    return true;
+}
+
+static void scheduler__kick(tmlrt__host_t *host) {
+    tmlrt__scheduler_unpark(tmlrt__scheduler(host), 0);
+}
+
+/* ---- counting tasks --------------------------------------------------------------------------- */
+
+static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    tmlrt__worker_t    *own = scheduler__own(s);
+    uint32_t            last = TMLRT__HOST_STOPPING;
+    if ((flags & TMLRT_TASK_DAEMON) != 0) {
+        tmlrt__fetch_add_seq(&s->daemons, 1);
+    } else if (own != NULL) {
+        TMLRT__COUNT(own->count.admitted, 1);
+    } else {
+        /* seq: counted before the phase is read; the shutdown sets the phase, then counts; one of
+         * the two sees the other [SD-1]. Inside a task no such care is needed: the spawning task
+         * is alive itself and counted. */
+        tmlrt__fetch_add_seq(&s->admitted, 1);
+        last = TMLRT__HOST_RUNNING;
+    }
+    if (own != NULL) last = TMLRT__HOST_STOPPING;
+    if (tmlrt__load_seq(&host->phase) <= last) return TMLRT_OK;
+    host->ops->ended(host, flags);
+    return TMLRT_ESHUTDOWN;
+}
+
+/* During a shutdown: tells who waits for the last task. */
+static void scheduler__tell_quiet(tmlrt__scheduler_t *s) {
+    tmlrt__fetch_add_seq(&s->quiet, 1);
+    tmlrt__futex_wake(&s->quiet, 1);
+    if (s->current_thread) tmlrt__scheduler_unpark(s, 0);
+}
+
+static void scheduler__ended(tmlrt__host_t *host, uint32_t flags) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    tmlrt__worker_t    *own = scheduler__own(s);
+    if ((flags & TMLRT_TASK_DAEMON) != 0) {
+        tmlrt__fetch_sub_seq(&s->daemons, 1);
+    } else if (own != NULL) {
+        /* release: what the task did, before its end is counted; pairs [SD-2] */
+        tmlrt__store_release(&own->count.ended, tmlrt__load_relaxed(&own->count.ended) + 1);
+    } else {
+        tmlrt__fetch_add_seq(&s->ended, 1);
+    }
+    if (tmlrt__load_relaxed(&host->phase) != TMLRT__HOST_RUNNING) scheduler__tell_quiet(s);
+}
+
+void tmlrt__scheduler_sleeping(tmlrt__scheduler_t *s) {
+    /* A worker that ended the last task may have read the phase before the shutdown set it; the
+     * shutdown wakes all, and each looks here once more before it sleeps. A current-thread runtime
+     * has no such race: who waits is who runs. */
+    if (!s->current_thread && tmlrt__load_seq(&s->host.phase) != TMLRT__HOST_RUNNING)
+        scheduler__tell_quiet(s);
+}
+
+uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s) {
+    /* First what ended, then what was admitted: both only grow, so if they are equal nobody was
+     * alive when the first sum was complete, and what is admitted later comes from outside and is
+     * refused, or from a task that is alive. acquire: pairs [SD-2] */
+    uint64_t ended = tmlrt__load_seq(&s->ended);
+    for (uint32_t i = 0; i < s->workers; i++)
+        ended += tmlrt__load_acquire(&s->worker[i].count.ended);
+    uint64_t admitted = tmlrt__load_seq(&s->admitted);
+    for (uint32_t i = 0; i < s->workers; i++)
+        admitted += tmlrt__load_acquire(&s->worker[i].count.admitted);
+    return admitted - ended;
+}
+
+/* ---- helping a stuck worker -------------------------------------------------------------------- */
+
+bool tmlrt__scheduler_take_over(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
+    bool          any = false;
+    tmlrt_task_t *next = NULL;
+    if (tmlrt__load_relaxed(&w->next) != NULL) {
+        /* acquire: observes the task; pairs [NX-1] */
+        next = tmlrt__swap_acquire(&w->next, NULL);
+    }
+    if (next != NULL) {
+        scheduler__push_outside(s, next);
+        any = true;
+    }
+    if (tmlrt__timers_due(&w->timers) <= tmlrt__scheduler_now(s))
+        any |= tmlrt__timers_expire(&w->timers, tmlrt__scheduler_now(s)) != 0;
+    if (tmlrt__load_relaxed(&w->driver->sources) != 0 && tmlrt__driver_try_enter(w->driver)) {
+        any |= w->driver->cls->wait(w->driver, 0) != 0;
+        tmlrt__driver_leave(w->driver);
+    }
+    if (tmlrt__worker_has_work(w)) {
+        tmlrt__scheduler_notify(s, true);
+        any = true;
+    }
+    if (any) tmlrt__fetch_add_relaxed(&w->taken_over, 1);
+    return any;
+}
+
+const tmlrt__host_ops_t tmlrt__scheduler_ops = {
+    .schedule = scheduler__schedule,
+    .spawned = scheduler__spawned,
+    .run_inline = scheduler__run_inline,
+    .admit = scheduler__admit,
+    .ended = scheduler__ended,
+    .timer_start = scheduler__timer_start,
+    .timer_stop = scheduler__timer_stop,
+    .now = scheduler__now,
+    .driver = scheduler__driver,
+    .drive = scheduler__drive,
+    .kick = scheduler__kick,
+};

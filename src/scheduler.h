@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scheduler.h: the workers of one runtime together: the global queue, who sleeps, and the choice of
+ * where a task goes. It implements the host (host.h); a runtime begins with a scheduler.
+ *
+ * A task that becomes ready on a worker stays there (next slot or fifo), one from outside goes to
+ * the global queue, a pinned one to its worker. Whoever makes work visible then wakes at most one
+ * sleeper (idle.h).
+ */
+#ifndef TMLRT__SCHEDULER_H
+#define TMLRT__SCHEDULER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host.h"
+#include "idle.h"
+#include "inject.h"
+#include "os.h"
+#include "worker.h"
+
+struct tmlrt__scheduler {
+    tmlrt__host_t    host; /* first */
+    uint32_t         workers;
+    bool             current_thread; /* no threads of its own */
+    bool             virtual_clock;
+    uint64_t         owner;       /* tmlrt__thread_self of the creator */
+    tmlrt__worker_t *worker;      /* array */
+    tmlrt__atomic_i64 virtual_now; /* ns; with the virtual clock */
+    tmlrt__atomic_u32 turn;        /* for choices in turn */
+    tmlrt__atomic_u32 stop;        /* non-zero: worker threads leave their loop */
+
+    /* Tasks admitted and ended outside of workers; daemons, wherever. */
+    tmlrt__atomic_u64 admitted, ended;
+    tmlrt__atomic_u64 daemons;
+    tmlrt__atomic_u32 quiet; /* bumped when the last task may have ended during a shutdown */
+
+    /* The minder (minder.h): asleep while all workers are. */
+    tmlrt__atomic_u32 minder_asleep;
+
+    tmlrt__idle_t   idle;
+    tmlrt__inject_t inject;
+};
+
+static inline tmlrt__scheduler_t *tmlrt__scheduler(tmlrt__host_t *host) {
+    return (tmlrt__scheduler_t *)(void *)host;
+}
+
+/* The functions that a scheduler gives its host. */
+extern const tmlrt__host_ops_t tmlrt__scheduler_ops;
+
+/* After work became visible: wakes a sleeper if nobody searches. exact: as tmlrt__idle_notify. */
+void tmlrt__scheduler_notify(tmlrt__scheduler_t *s, bool exact);
+
+/* Any thread: makes the worker come out of its sleep and look around. */
+void tmlrt__scheduler_unpark(tmlrt__scheduler_t *s, uint32_t worker);
+void tmlrt__scheduler_unpark_all(tmlrt__scheduler_t *s);
+
+/* A worker comes back from its sleep: makes sure that somebody minds. */
+void tmlrt__scheduler_wake_minder(tmlrt__scheduler_t *s);
+
+/* A worker is about to sleep: tells a shutdown that waits for the last task. */
+void tmlrt__scheduler_sleeping(tmlrt__scheduler_t *s);
+
+/* True: some queue that `w` could take from holds something. */
+bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w);
+
+/* Serves, from a thread that is not its own, what a stuck worker cannot: its next slot, its due
+ * timers, its ready I/O. Returns true when anything came of it. */
+bool tmlrt__scheduler_take_over(tmlrt__scheduler_t *s, tmlrt__worker_t *w);
+
+/* Tasks alive that are not daemons, exactly, at some moment during the call. */
+uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s);
+
+/* A current-thread scheduler: runs worker 0 on this thread, its owner, as tmlrt__worker_run. */
+void tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int64_t deadline);
+
+/* The clock of the host. */
+int64_t tmlrt__scheduler_now(tmlrt__scheduler_t *s);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.c: tasks from spawn to free: making, running one poll, ending, handles and wakers.
+ * The state word's transitions are in task_state.c; who queues and when is the scheduler's.
+ */
+#include "task.h"
+
+#include <string.h>
+
+#include <tmlrt/time.h>
+
+#include "sized.h"
+
+#define TASK__MAX_ALIGN 4096u
+#define TASK__ID_BLOCK  1024u
+
+/* ---- types and layout ----------------------------------------------------------------------- */
+
+static size_t task__align(size_t align) {
+    return align != 0 ? align : _Alignof(max_align_t);
+}
+
+static bool task__align_is_valid(size_t align) {
+    return align <= TASK__MAX_ALIGN && (align & (align - 1)) == 0;
+}
+
+int tmlrt__type_check(const tmlrt_task_type_t *type) {
+    if (type == NULL || tmlrt__sized_check(type, sizeof *type) != 0 || type->poll == NULL)
+        return TMLRT_EINVAL;
+    if (!task__align_is_valid(type->state_align) || !task__align_is_valid(type->result_align))
+        return TMLRT_EINVAL;
+    if (type->state_size > SIZE_MAX / 4 || type->result_size > SIZE_MAX / 4) return TMLRT_EINVAL;
+    return TMLRT_OK;
+}
+
+int32_t tmlrt__type_poll(const tmlrt_task_type_t *type, void *state, tmlrt_cx_t *cx, void *result) {
+    if (type->guard != NULL) return type->guard(type->poll, state, cx, result);
+    return type->poll(state, cx, result);
+}
+
+static uintptr_t task__round_up(uintptr_t at, size_t align) {
+    return (at + align - 1) & ~(uintptr_t)(align - 1);
+}
+
+void *tmlrt__task_state(tmlrt_task_t *task) {
+    return (void *)task__round_up((uintptr_t)(task + 1), task__align(task->type->state_align));
+}
+
+void *tmlrt__task_result(tmlrt_task_t *task) {
+    uintptr_t end = (uintptr_t)tmlrt__task_state(task) + task->type->state_size;
+    return (void *)task__round_up(end, task__align(task->type->result_align));
+}
+
+/* Bytes of a block (aligned to 16) that surely holds header, state and result. */
+static size_t task__block_size(const tmlrt_task_type_t *type) {
+    size_t size = sizeof(tmlrt_task_t);
+    size_t sa = task__align(type->state_align), ra = task__align(type->result_align);
+    if (type->state_size == 0 && type->result_size == 0) return size;
+    if (sa <= TMLRT__HEAP_STEP && ra <= TMLRT__HEAP_STEP)
+        return task__round_up(task__round_up(size, sa) + type->state_size, ra) + type->result_size;
+    return size + sa + type->state_size + ra + type->result_size;
+}
+
+/* ---- making --------------------------------------------------------------------------------- */
+
+/* Ids come in blocks a thread, so that a spawn touches no shared counter. */
+static uint64_t task__next_id(void) {
+    static tmlrt__atomic_u64       next_block; /* process-wide: ids are unique in the process */
+    static _Thread_local uint64_t id, left;
+    if (left == 0) {
+        id = tmlrt__fetch_add_relaxed(&next_block, 1) * TASK__ID_BLOCK;
+        left = TASK__ID_BLOCK;
+    }
+    left--;
+    return ++id;
+}
+
+static int task__check_options(const tmlrt_task_options_t *o) {
+    if (o == NULL) return TMLRT_OK;
+    if (tmlrt__sized_check(o, sizeof *o) != 0 || o->reserved != 0 || o->deadline < 0) return TMLRT_EINVAL;
+    if ((o->flags & ~(TMLRT_TASK_PINNED | TMLRT_TASK_DAEMON)) != 0) return TMLRT_EINVAL;
+    return TMLRT_OK;
+}
+
+static int task__make_extra(tmlrt_task_t *task, const tmlrt_task_options_t *o) {
+    task->extra = NULL;
+    if (o == NULL || (o->name == NULL && o->site == NULL && o->deadline == 0)) return TMLRT_OK;
+    tmlrt__task_extra_t *x =
+        tmlrt__mem_zero(&task->host->mem, sizeof *x, _Alignof(tmlrt__task_extra_t));
+    if (x == NULL) return TMLRT_ENOMEM;
+    x->name = o->name;
+    x->site = o->site;
+    x->mem = task->host->mem;
+    x->deadline_at = o->deadline;
+    task->extra = x;
+    return TMLRT_OK;
+}
+
+static void task__free(tmlrt_task_t *task) {
+    tmlrt__heap_t *heap = task->heap;
+    uint16_t       cls = task->cls;
+    if (task->extra != NULL) {
+        tmlrt_allocator_t mem = task->extra->mem;
+        tmlrt__mem_put(&mem, task->extra, sizeof *task->extra, _Alignof(tmlrt__task_extra_t));
+    }
+    tmlrt__current_t *cur = tmlrt__current();
+    bool mine = cur->cache != NULL && cur->host != NULL && cur->host->tasks == heap;
+    tmlrt__store_relaxed(&task->state, 0);
+    tmlrt__heap_put(heap, mine ? cur->cache : NULL, task, cls);
+}
+
+int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
+                       const tmlrt_task_options_t *options, bool handle, tmlrt_task_t **out) {
+    int e = tmlrt__type_check(type);
+    if (e == TMLRT_OK) e = task__check_options(options);
+    if (e != TMLRT_OK) return e;
+    if (host == NULL) return TMLRT_ENORUNTIME;
+    if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
+
+    tmlrt__current_t *cur = tmlrt__current();
+    uint32_t          flags = options != NULL ? options->flags : 0;
+    bool              inside = cur->host == host;
+    if ((flags & TMLRT_TASK_PINNED) != 0 && (!inside || cur->worker == NULL)) return TMLRT_EINVAL;
+    e = host->ops->admit(host, flags);
+    if (e != TMLRT_OK) return e;
+
+    uint16_t      cls;
+    tmlrt_task_t *task =
+        tmlrt__heap_get(host->tasks, inside ? cur->cache : NULL, task__block_size(type), &cls);
+    if (task == NULL) {
+        host->ops->ended(host, flags);
+        return TMLRT_ENOMEM;
+    }
+    task->type = type;
+    task->host = host;
+    task->next = NULL;
+    task->ops.first = NULL;
+    task->joiners = NULL;
+    task->id = task__next_id();
+    task->heap = host->tasks;
+    tmlrt__store_relaxed(&task->join_latch.held, 0);
+    task->step = TMLRT__STEP_POLL;
+    task->outcome = 0;
+    task->flags = (uint8_t)flags;
+    task->cls = cls;
+    task->pin = (uint16_t)cur->index;
+    task->has_result = 0;
+    tmlrt__store_relaxed(&task->taken, 0);
+    tmlrt__store_relaxed(&task->waits_for, NULL);
+    e = task__make_extra(task, options);
+    if (e != TMLRT_OK) {
+        task__free(task);
+        host->ops->ended(host, flags);
+        return e;
+    }
+    tmlrt__state_init(&task->state, handle);
+    *out = task;
+    return TMLRT_OK;
+}
+
+int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type, const void *init_state,
+                const tmlrt_task_options_t *options, tmlrt_task_t **out) {
+    tmlrt_task_t *task;
+    if (type != NULL && type->state_size != 0 && init_state == NULL) return TMLRT_EINVAL;
+    tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
+    int            e = tmlrt__task_create(host, type, options, out != NULL, &task);
+    if (e != TMLRT_OK) return e;
+    if (type->state_size != 0) memcpy(tmlrt__task_state(task), init_state, type->state_size);
+    /* No one else knows the task yet, but a walker of the heap may. */
+    tmlrt__state_start(&task->state);
+    if (out != NULL) *out = task;
+    host->ops->spawned(host, task);
+    return TMLRT_OK;
+}
+
+int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
+                   const tmlrt_task_options_t *options, tmlrt_task_t **out) {
+    if (out == NULL) return TMLRT_EINVAL;
+    return tmlrt__task_create(tmlrt__host_or_current((tmlrt__host_t *)rt), type, options, true,
+                              out);
+}
+
+void *tmlrt_task_state(tmlrt_task_t *task) {
+    return task != NULL ? tmlrt__task_state(task) : NULL;
+}
+
+int tmlrt_task_start(tmlrt_task_t *task) {
+    if (task == NULL) return TMLRT_EINVAL;
+    tmlrt__host_t *host = task->host;
+    if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
+    if (!tmlrt__state_start(&task->state)) return TMLRT_EALREADY;
+    host->ops->spawned(host, task);
+    return TMLRT_OK;
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+void tmlrt__cx_init(tmlrt_cx_t *cx, tmlrt_waker_t *waker, tmlrt_task_t *task) {
+    waker->data = task;
+    waker->vtable = &tmlrt__task_waker;
+    cx->waker = waker;
+    cx->task = task;
+    cx->reserved[0] = &task->ops;
+    cx->reserved[1] = NULL;
+}
+
+/* The task's own deadline is a sleep in its list. True once it has passed. */
+static bool task__deadline_passed(tmlrt_task_t *task, tmlrt_cx_t *cx) {
+    tmlrt__task_extra_t *x = task->extra;
+    if (x == NULL || x->deadline_at == 0) return false;
+    if (tmlrt_op_result(&x->deadline) == TMLRT_EINVAL)
+        tmlrt_op_sleep_until(&x->deadline, NULL, x->deadline_at);
+    return tmlrt_op_poll(&x->deadline, cx) == TMLRT_READY;
+}
+
+static void task__step_poll(tmlrt_task_t *task, tmlrt_cx_t *cx, bool cancelled) {
+    if (cancelled || task__deadline_passed(task, cx)) {
+        task->outcome = (uint8_t)-TMLRT_ECANCELED;
+        task->step = TMLRT__STEP_DRAIN;
+        return;
+    }
+    int32_t r = tmlrt__type_poll(task->type, tmlrt__task_state(task), cx, tmlrt__task_result(task));
+    if (r == TMLRT_PENDING) return;
+    task->step = TMLRT__STEP_DRAIN;
+    if (r == TMLRT_READY)
+        task->has_result = 1;
+    else
+        task->outcome = (uint8_t)-TMLRT_EPANIC;
+}
+
+static void task__drop_result(tmlrt_task_t *task) {
+    if (task->has_result == 0 || task->type->drop_result == NULL) return;
+    if (tmlrt__swap_acq_rel(&task->taken, 1) == 0)
+        task->type->drop_result(tmlrt__task_result(task));
+}
+
+/* Frees what nobody refers to any more. An unstarted task has neither result nor end. */
+static void task__destroy(tmlrt_task_t *task) {
+    task__drop_result(task);
+    task__free(task);
+}
+
+static void task__tell_joiners(tmlrt_task_t *task) {
+    tmlrt__latch_lock(&task->join_latch);
+    while (task->joiners != NULL) {
+        tmlrt__op_t *op = TMLRT__CONTAINER_OF(task->joiners, tmlrt__op_t, u.join.link);
+        tmlrt__task_join_remove(task, op);
+        tmlrt__wake_t wake = tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED);
+        tmlrt__latch_unlock(&task->join_latch);
+        tmlrt__wake_run(wake);
+        tmlrt__latch_lock(&task->join_latch);
+    }
+    tmlrt__latch_unlock(&task->join_latch);
+}
+
+/* The operations have ended: drops the state and completes. The task may be gone on return. */
+static void task__finish(tmlrt_task_t *task) {
+    tmlrt__host_t *host = task->host;
+    uint32_t       flags = task->flags;
+    if (task->type->drop != NULL) task->type->drop(tmlrt__task_state(task));
+    switch (tmlrt__state_complete(&task->state)) {
+    case TMLRT__END_TOLD:
+        task__tell_joiners(task);
+        tmlrt__task_unref(task);
+        break;
+    case TMLRT__END_FREE: task__destroy(task); break;
+    case TMLRT__END_GONE: break;
+    }
+    host->ops->ended(host, flags);
+}
+
+tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
+    bool              cancelled = tmlrt__state_begin(&task->state);
+    tmlrt__current_t *cur = tmlrt__current();
+    tmlrt_task_t     *outer = cur->task;
+    uint32_t          budget = cur->budget;
+    tmlrt_waker_t     waker;
+    tmlrt_cx_t        cx;
+    tmlrt__cx_init(&cx, &waker, task);
+    cur->task = task;
+    cur->busy++;
+    cur->budget = TMLRT__BUDGET;
+
+    if (task->step == TMLRT__STEP_POLL) task__step_poll(task, &cx, cancelled);
+    tmlrt__run_t run;
+    if (task->step == TMLRT__STEP_DRAIN &&
+        tmlrt__op_list_drain(&task->ops, &cx, NULL, 0) == TMLRT_READY) {
+        task__finish(task);
+        run = TMLRT__RUN_ENDED;
+    } else {
+        const char *waits_for = tmlrt__op_list_waits_for(&task->ops);
+        tmlrt__store_relaxed(&task->waits_for, (void *)(uintptr_t)waits_for);
+        run = tmlrt__state_end_poll(&task->state) ? TMLRT__RUN_AGAIN : TMLRT__RUN_WAITS;
+    }
+    cur = tmlrt__current();
+    cur->task = outer;
+    cur->busy--;
+    cur->budget = budget;
+    return run;
+}
+
+/* ---- handles -------------------------------------------------------------------------------- */
+
+void tmlrt__task_unref(tmlrt_task_t *task) {
+    if (tmlrt__state_unref(&task->state)) task__destroy(task);
+}
+
+void tmlrt_task_release(tmlrt_task_t *task) {
+    if (task == NULL) return;
+    if (tmlrt__state_is_new(&task->state)) {
+        /* Unstarted: nobody will run it, so the alive reference goes as well. */
+        tmlrt__host_t *host = task->host;
+        uint32_t       flags = task->flags;
+        tmlrt__task_unref(task);
+        tmlrt__task_unref(task);
+        host->ops->ended(host, flags);
+        return;
+    }
+    tmlrt__task_unref(task);
+}
+
+int tmlrt_task_abort(tmlrt_task_t *task) {
+    if (task == NULL) return TMLRT_EINVAL;
+    switch (tmlrt__state_cancel(&task->state)) {
+    case TMLRT__CANCEL_ENDED: return TMLRT_EALREADY;
+    case TMLRT__CANCEL_QUEUE: task->host->ops->schedule(task->host, task); break;
+    case TMLRT__CANCEL_SET: break;
+    }
+    return TMLRT_OK;
+}
+
+int tmlrt_task_is_finished(const tmlrt_task_t *task) {
+    return task != NULL ? tmlrt__state_is_complete(&task->state) : TMLRT_EINVAL;
+}
+
+int tmlrt_task_result(tmlrt_task_t *task, void **result) {
+    if (task == NULL || result == NULL) return TMLRT_EINVAL;
+    if (!tmlrt__state_is_complete(&task->state)) return TMLRT_EAGAIN;
+    *result = NULL;
+    if (task->outcome != 0) return -(int)task->outcome;
+    if (tmlrt__load_relaxed(&task->taken) != 0) return TMLRT_EALREADY;
+    *result = tmlrt__task_result(task);
+    return TMLRT_OK;
+}
+
+uint64_t tmlrt_task_id(const tmlrt_task_t *task) {
+    return task != NULL ? task->id : 0;
+}
+
+const char *tmlrt_task_name(const tmlrt_task_t *task) {
+    if (task == NULL) return "?";
+    if (task->extra != NULL && task->extra->name != NULL) return task->extra->name;
+    return task->type->name != NULL ? task->type->name : "?";
+}
+
+const char *tmlrt__task_site(const tmlrt_task_t *task) {
+    return task->extra != NULL ? task->extra->site : NULL;
+}
+
+tmlrt_task_t *tmlrt_task_current(void) {
+    return tmlrt__current()->task;
+}

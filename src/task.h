@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.h: the task: header, state and result in one block; its life from spawn to free.
+ *
+ *     | header, 88 bytes | state, aligned as its type says | result |
+ *
+ * Who may touch what is said at each field. "runner" is the thread that moved the state word to
+ * RUNNING; runners follow one another with acquire and release on that word.
+ */
+#ifndef TMLRT__TASK_H
+#define TMLRT__TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tmlrt/task.h>
+
+#include "host.h"
+#include "op.h"
+#include "task_state.h"
+
+/* What few tasks have: names, a spawn site, a deadline. From the host's allocator. */
+typedef struct tmlrt__task_extra {
+    const char       *name; /* NULL: the type's */
+    const char       *site;
+    tmlrt_allocator_t mem;         /* outlives the host */
+    int64_t           deadline_at; /* 0: none */
+    tmlrt_op_t        deadline;    /* a sleep of the task's own, in its list; runner only */
+} tmlrt__task_extra_t;
+
+/* runner's progress */
+#define TMLRT__STEP_POLL  0 /* poll it */
+#define TMLRT__STEP_DRAIN 1 /* its operations are being ended; then drop and complete */
+
+struct tmlrt_task {
+    tmlrt__task_state_t      state; /* any thread, atomic; first: the heap's walker reads it */
+    const tmlrt_task_type_t *type;  /* constant */
+    tmlrt__host_t           *host;  /* constant; gone after destroy, when the task is complete */
+    tmlrt_task_t            *next;  /* who queued it: link of the overflow list */
+    tmlrt__op_list_t         ops;   /* runner: operations in flight */
+    tmlrt__op_link_t        *joiners; /* under join_latch: who waits for the end, oldest first */
+    uint64_t                 id;      /* constant */
+    tmlrt__task_extra_t     *extra;   /* constant after the spawn; NULL for most */
+    tmlrt__heap_t           *heap;    /* constant; outlives the host */
+    tmlrt__latch_t           join_latch;
+    uint8_t                  step;    /* runner: TMLRT__STEP_* */
+    uint8_t                  outcome; /* runner; published by COMPLETE: 0 or -TMLRT_E* */
+    uint8_t                  flags;   /* constant: TMLRT_TASK_* */
+    uint16_t                 cls;     /* constant: block class */
+    uint16_t                 pin;     /* constant: worker of a pinned task */
+    tmlrt__atomic_u8         taken;   /* any thread: 1 once the result was moved out or dropped */
+    uint8_t                  has_result; /* runner: poll said READY */
+    uint16_t                 spare;
+    tmlrt__atomic_ptr        waits_for; /* runner writes, dumps read: a constant string or NULL */
+};
+
+_Static_assert(sizeof(struct tmlrt_task) <= 96, "a task header is at most 96 bytes");
+
+/* TMLRT_OK, or TMLRT_EINVAL for a task type that makes no sense. */
+int tmlrt__type_check(const tmlrt_task_type_t *type);
+
+/* One poll of a future of `type`, inside its guard if it has one. */
+int32_t tmlrt__type_poll(const tmlrt_task_type_t *type, void *state, tmlrt_cx_t *cx, void *result);
+
+/* Where the state and the result lie. */
+void *tmlrt__task_state(tmlrt_task_t *task);
+void *tmlrt__task_result(tmlrt_task_t *task);
+
+/* The waker vtable of tasks; data is the task. */
+extern const tmlrt_waker_vtable_t tmlrt__task_waker;
+
+/* Makes an unstarted task of `host`, state uninitialised. Checks type and options. */
+int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
+                       const tmlrt_task_options_t *options, bool handle, tmlrt_task_t **out);
+
+/* Runs a task that was taken from a queue: one poll (or one step of its ending). RUN_AGAIN: it was
+ * woken meanwhile and the caller queues it; otherwise the caller must not touch it any more. */
+typedef enum { TMLRT__RUN_WAITS, TMLRT__RUN_AGAIN, TMLRT__RUN_ENDED } tmlrt__run_t;
+tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task);
+
+/* Under join_latch: takes a registered waiter out. */
+void tmlrt__task_join_remove(tmlrt_task_t *task, tmlrt__op_t *op);
+
+/* Drops one reference, freeing the task with the last one. Any thread, also after the host. */
+void tmlrt__task_unref(tmlrt_task_t *task);
+
+const char *tmlrt__task_site(const tmlrt_task_t *task); /* or NULL */
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp.c: what is waited for on sockets: accept, connect, read, write. The transfers themselves are
+ * the backend's; here are the arguments, and what an accept or connect makes: a new handle.
+ */
+#include "tcp.h"
+
+#include <unistd.h>
+
+#include "addr.h"
+
+#define TCP__PIECES_MAX 1024
+
+/* op->u.io.u.backend of an accept that is to start again: 1, the claim is held already. */
+#define TCP__HELD 3
+/* Before the start of a connect: its arguments. */
+#define TCP__ADDR    0
+#define TCP__OPTIONS 1
+
+/* ---- reading and writing --------------------------------------------------------------------- */
+
+#define TCP__CLASS(name, what, direction)                                                          \
+    {                                                                                              \
+        .op = {.waits_for = (name),                                                                \
+               .start = tmlrt__io_start,                                                           \
+               .resume = tmlrt__io_resume,                                                         \
+               .cancel = tmlrt__io_cancel},                                                        \
+        .kind = (what), .dir = (direction)                                                         \
+    }
+
+static const tmlrt__io_class_t tcp__read = TCP__CLASS("read", TMLRT__IO_READ, TMLRT__DIR_READ);
+static const tmlrt__io_class_t tcp__read_exact =
+    TCP__CLASS("read_exact", TMLRT__IO_READ_EXACT, TMLRT__DIR_READ);
+static const tmlrt__io_class_t tcp__readv = TCP__CLASS("readv", TMLRT__IO_READV, TMLRT__DIR_READ);
+static const tmlrt__io_class_t tcp__write = TCP__CLASS("write", TMLRT__IO_WRITE, TMLRT__DIR_WRITE);
+static const tmlrt__io_class_t tcp__writev =
+    TCP__CLASS("writev", TMLRT__IO_WRITEV, TMLRT__DIR_WRITE);
+
+/* Prepares an operation on a socket of `kind`; `bad` says that another argument is wrong. */
+static int tcp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
+                        uint32_t kind, bool bad) {
+    int e = bad ? TMLRT_EINVAL : tmlrt__sock_check(sock, kind);
+    if (e != TMLRT_OK) return tmlrt__op_prepare_failed(pub, e);
+    e = tmlrt__op_prepare(pub, &cls->op);
+    if (e == TMLRT_OK) tmlrt__op(pub)->u.io.handle = &sock->source;
+    return e;
+}
+
+static int tcp__prepare_bytes(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
+                              const void *buf, size_t size) {
+    bool bad = (buf == NULL && size != 0) || size > INT64_MAX;
+    int  e = tcp__prepare(pub, cls, sock, TMLRT__SOURCE_STREAM, bad);
+    if (e != TMLRT_OK) return e;
+    tmlrt__op(pub)->u.io.buf = (void *)(uintptr_t)buf;
+    tmlrt__op(pub)->u.io.len = size;
+    return TMLRT_OK;
+}
+
+int tmlrt_op_read(tmlrt_op_t *op, tmlrt_sock_t *sock, void *buf, size_t size) {
+    return tcp__prepare_bytes(op, &tcp__read, sock, buf, size);
+}
+
+int tmlrt_op_read_exact(tmlrt_op_t *op, tmlrt_sock_t *sock, void *buf, size_t size) {
+    return tcp__prepare_bytes(op, &tcp__read_exact, sock, buf, size);
+}
+
+int tmlrt_op_write(tmlrt_op_t *op, tmlrt_sock_t *sock, const void *buf, size_t size) {
+    return tcp__prepare_bytes(op, &tcp__write, sock, buf, size);
+}
+
+static bool tcp__pieces_are_bad(const tmlrt_iovec_t *iov, size_t n) {
+    if (iov == NULL || n == 0 || n > TCP__PIECES_MAX) return true;
+    uint64_t size = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (iov[i].base == NULL && iov[i].size != 0) return true;
+        if (iov[i].size > (uint64_t)INT64_MAX - size) return true;
+        size += iov[i].size;
+    }
+    return false;
+}
+
+static int tcp__prepare_pieces(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
+                               tmlrt_iovec_t *iov, size_t n) {
+    int e = tcp__prepare(pub, cls, sock, TMLRT__SOURCE_STREAM, tcp__pieces_are_bad(iov, n));
+    if (e != TMLRT_OK) return e;
+    tmlrt__op(pub)->u.io.buf = iov;
+    tmlrt__op(pub)->u.io.len = n;
+    return TMLRT_OK;
+}
+
+int tmlrt_op_readv(tmlrt_op_t *op, tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n) {
+    return tcp__prepare_pieces(op, &tcp__readv, sock, iov, n);
+}
+
+int tmlrt_op_writev(tmlrt_op_t *op, tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n) {
+    return tcp__prepare_pieces(op, &tcp__writev, sock, iov, n);
+}
+
+size_t tmlrt_op_transferred(const tmlrt_op_t *pub) {
+    if (pub == NULL) return 0;
+    const tmlrt__op_t *op = (const tmlrt__op_t *)(const void *)pub;
+    bool moves = op->phase == TMLRT__OP_ENDED &&
+                 (op->cls == &tcp__read.op || op->cls == &tcp__read_exact.op ||
+                  op->cls == &tcp__readv.op || op->cls == &tcp__write.op ||
+                  op->cls == &tcp__writev.op);
+    return moves ? (size_t)op->u.io.u.backend[TMLRT__IO_DONE] : 0;
+}
+
+/* ---- accept --------------------------------------------------------------------------------- */
+
+/* Gives an accepted descriptor its handle, on the next driver in turn: TMLRT_OK or the error. */
+static int tcp__accepted(tmlrt__host_t *host, int fd, tmlrt_sock_t **out) {
+    tmlrt_sock_t *sock;
+    int e = tmlrt__sock_open(&sock, host->ops->driver(host, true), TMLRT__SOURCE_STREAM, fd,
+                             1u << TMLRT__DIR_WRITE);
+    if (e != TMLRT_OK) {
+        close(fd);
+        return e;
+    }
+    e = tmlrt__source_attach(&sock->source);
+    if (e != TMLRT_OK)
+        tmlrt__source_release(&sock->source);
+    else
+        *out = sock;
+    return e;
+}
+
+/* The backend's answer is a descriptor. The listener may be gone. */
+static int32_t tcp__accept_answer(tmlrt__op_t *op, tmlrt__host_t *host, int32_t answer) {
+    if (answer == TMLRT_READY && op->result >= 0)
+        op->result = tcp__accepted(host, (int)op->result, op->u.io.buf);
+    return answer;
+}
+
+/* True while the listener rests after a lack of descriptors or memory; the claim is kept. */
+static bool tcp__accept_rests(tmlrt__op_t *op, tmlrt__source_t *s) {
+    int64_t after = tmlrt__load_relaxed(&s->accept_after);
+    if (after == 0) return false;
+    tmlrt__host_t *host = tmlrt__source_host(s);
+    if (host->ops->now(host) >= after) {
+        tmlrt__store_relaxed(&s->accept_after, 0);
+        return false;
+    }
+    op->u.io.u.backend[TCP__HELD] = 1;
+    tmlrt__op_backoff(op, after);
+    return true;
+}
+
+static int32_t tcp__accept_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    tmlrt__source_t *s = tmlrt__io_source(op);
+    if (op->u.io.u.backend[TCP__HELD] == 0) {
+        if (!tmlrt__io_claim(op)) return TMLRT_READY;
+    } else { /* after a rest */
+        tmlrt__sw_is_t is = tmlrt__sw_check(&s->word[TMLRT__DIR_READ],
+                                            &op->u.io.u.backend[TMLRT__IO_SEEN]);
+        if (is == TMLRT__SW_IS_CLOSED) return tmlrt__io_end(op, TMLRT_ECANCELED);
+        if (is == TMLRT__SW_IS_STOPPED) return tmlrt__io_end(op, TMLRT_ESHUTDOWN);
+    }
+    if (tcp__accept_rests(op, s)) return TMLRT_PENDING;
+    tmlrt__host_t *host = tmlrt__source_host(s);
+    return tcp__accept_answer(op, host, tmlrt__io_submit(op, cx));
+}
+
+static int32_t tcp__accept_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
+    return tcp__accept_answer(op, host, tmlrt__io_resume(op, cx));
+}
+
+static int32_t tcp__accept_cancel(tmlrt__op_t *op, int reason) {
+    tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
+    return tcp__accept_answer(op, host, tmlrt__io_cancel(op, reason));
+}
+
+static const tmlrt__io_class_t tcp__accept = {
+    .op = {.waits_for = "accept",
+           .start = tcp__accept_start,
+           .resume = tcp__accept_resume,
+           .cancel = tcp__accept_cancel},
+    .kind = TMLRT__IO_ACCEPT,
+    .dir = TMLRT__DIR_READ,
+};
+
+int tmlrt_op_accept(tmlrt_op_t *op, tmlrt_sock_t *listener, tmlrt_sock_t **out) {
+    int e = tcp__prepare(op, &tcp__accept, listener, TMLRT__SOURCE_LISTENER, out == NULL);
+    if (e == TMLRT_OK) tmlrt__op(op)->u.io.buf = out;
+    return e;
+}
+
+/* ---- connect -------------------------------------------------------------------------------- */
+
+/* The end of an attempt: the handle goes to the user, or away. */
+static int32_t tcp__connect_answer(tmlrt__op_t *op, int32_t answer) {
+    if (answer != TMLRT_READY) return answer;
+    tmlrt_sock_t  *sock = op->u.io.handle;
+    tmlrt_sock_t **out = op->u.io.buf;
+    if (op->result == TMLRT_OK)
+        *out = sock;
+    else
+        tmlrt__source_release(&sock->source);
+    return answer;
+}
+
+/* Makes the socket for the attempt, its write side claimed: TMLRT_OK or the error. */
+static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_addr_t *addr,
+                             const tmlrt_tcp_options_t *options) {
+    tmlrt_tcp_options_t o;
+    int                 e = tmlrt__tcp_options(options, &o, false);
+    if (e != TMLRT_OK) return e;
+    int fd = tmlrt__sock_make(addr, &o, false);
+    if (fd < 0) return fd;
+    tmlrt_sock_t *sock;
+    e = tmlrt__sock_open(&sock, host->ops->driver(host, false), TMLRT__SOURCE_STREAM, fd, 0);
+    if (e != TMLRT_OK) {
+        close(fd);
+        return e;
+    }
+    op->u.io.handle = sock;
+    if (tmlrt__io_claim(op)) return TMLRT_OK;
+    tmlrt__source_release(&sock->source); /* the runtime was destroyed under us */
+    return (int)op->result;
+}
+
+static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    tmlrt__host_t *host = tmlrt__host_or_current(op->u.io.handle);
+    const tmlrt_addr_t        *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
+    const tmlrt_tcp_options_t *options = (const void *)(uintptr_t)op->u.io.u.backend[TCP__OPTIONS];
+    int                        e = TMLRT_OK;
+    if (host == NULL)
+        e = TMLRT_ENORUNTIME;
+    else if (tmlrt__host_forked(host))
+        e = TMLRT_EFORKED;
+    else if (tmlrt__load_relaxed(&host->phase) == TMLRT__HOST_STOPPED)
+        e = TMLRT_ESHUTDOWN;
+    else
+        e = tcp__connect_make(op, host, addr, options);
+    op->result = e;
+    if (e != TMLRT_OK) return TMLRT_READY;
+
+    tmlrt_addr_t copy = *addr;
+    void        *out = op->u.io.buf;
+    op->u.io.buf = tmlrt__addr_sys(&copy);
+    op->u.io.len = copy.length_;
+    int32_t answer = tmlrt__io_submit(op, cx);
+    op->u.io.buf = out;
+    return tcp__connect_answer(op, answer);
+}
+
+static int32_t tcp__connect_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    return tcp__connect_answer(op, tmlrt__io_resume(op, cx));
+}
+
+static int32_t tcp__connect_cancel(tmlrt__op_t *op, int reason) {
+    return tcp__connect_answer(op, tmlrt__io_cancel(op, reason));
+}
+
+static const tmlrt__io_class_t tcp__connect = {
+    .op = {.waits_for = "connect",
+           .start = tcp__connect_start,
+           .resume = tcp__connect_resume,
+           .cancel = tcp__connect_cancel},
+    .kind = TMLRT__IO_CONNECT,
+    .dir = TMLRT__DIR_WRITE,
+};
+
+int tmlrt_op_connect(tmlrt_op_t *pub, tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                     const tmlrt_tcp_options_t *options, tmlrt_sock_t **out) {
+    tmlrt_tcp_options_t o;
+    if (addr == NULL || out == NULL || tmlrt__addr_family(addr) == AF_UNSPEC ||
+        tmlrt__tcp_options(options, &o, false) != TMLRT_OK)
+        return tmlrt__op_prepare_failed(pub, TMLRT_EINVAL);
+    tmlrt__host_t *host = (tmlrt__host_t *)(void *)rt;
+    if (host != NULL && tmlrt__host_forked(host))
+        return tmlrt__op_prepare_failed(pub, TMLRT_EFORKED);
+    int e = tmlrt__op_prepare(pub, &tcp__connect.op);
+    if (e != TMLRT_OK) return e;
+    tmlrt__op_t *op = tmlrt__op(pub);
+    op->u.io.handle = host;
+    op->u.io.buf = out;
+    op->u.io.u.backend[TCP__ADDR] = (uint64_t)(uintptr_t)addr;
+    op->u.io.u.backend[TCP__OPTIONS] = (uint64_t)(uintptr_t)options;
+    return TMLRT_OK;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread_await.c: tmlrt_op_await on a plain thread: it polls the operation with a waker of the
+ * thread's own and blocks in between, or drives the current-thread runtime that it owns.
+ *
+ * The record behind that waker is counted, because a clone may be kept past the await (a compiled
+ * future may hold it). It is made once a thread and kept for its life.
+ */
+#include "host.h"
+#include "op.h"
+#include "os.h"
+
+typedef struct await__record {
+    tmlrt__atomic_u32 woken; /* any thread sets it; the thread waits on it */
+    tmlrt__atomic_u32 refs;
+    tmlrt__latch_t    latch;
+    tmlrt__host_t    *driven; /* under latch: what the thread drives meanwhile, or NULL */
+} await__record_t;
+
+static _Thread_local await__record_t *await__own;
+
+static void await__unref(void *data) {
+    await__record_t *r = data;
+    /* release: our use is over; acquire: so is everybody's; pairs [AW-2] */
+    if (tmlrt__fetch_sub_acq_rel(&r->refs, 1) == 1)
+        tmlrt__mem_put(&tmlrt__mem_default, r, sizeof *r, _Alignof(await__record_t));
+}
+
+static void await__wake_by_ref(void *data) {
+    await__record_t *r = data;
+    tmlrt__latch_lock(&r->latch);
+    /* release: publishes what the waker wrote; pairs [AW-1] */
+    tmlrt__store_release(&r->woken, 1);
+    if (r->driven != NULL) r->driven->ops->kick(r->driven);
+    tmlrt__latch_unlock(&r->latch);
+    tmlrt__futex_wake(&r->woken, 1);
+}
+
+static void await__wake(void *data) {
+    await__wake_by_ref(data);
+    await__unref(data);
+}
+
+static void await__clone(void *data, tmlrt_waker_t *out);
+
+static const tmlrt_waker_vtable_t await__vtable = {await__clone, await__wake, await__wake_by_ref,
+                                                   await__unref};
+
+static void await__clone(void *data, tmlrt_waker_t *out) {
+    await__record_t *r = data;
+    tmlrt__fetch_add_relaxed(&r->refs, 1);
+    out->data = data;
+    out->vtable = &await__vtable;
+}
+
+static await__record_t *await__get(void) {
+    if (await__own != NULL) return await__own;
+    await__record_t *r = tmlrt__mem_zero(&tmlrt__mem_default, sizeof *r, _Alignof(await__record_t));
+    if (r == NULL) return NULL;
+    tmlrt__store_relaxed(&r->refs, 1);
+    if (tmlrt__thread_at_exit(await__unref, r) != TMLRT_OK) {
+        tmlrt__mem_put(&tmlrt__mem_default, r, sizeof *r, _Alignof(await__record_t));
+        return NULL;
+    }
+    await__own = r;
+    return r;
+}
+
+/* Blocks until woken; with nobody to keep the operation's deadline (no host), until then. */
+static void await__block(await__record_t *r, int64_t deadline) {
+    /* acquire: observes what the waker wrote; pairs [AW-1] */
+    while (tmlrt__load_acquire(&r->woken) == 0) {
+        int64_t left = -1;
+        if (deadline != TMLRT_NEVER) {
+            left = deadline - tmlrt__os_now();
+            if (left <= 0) return;
+        }
+        tmlrt__futex_wait(&r->woken, 0, left);
+    }
+}
+
+static void await__drive(await__record_t *r, tmlrt__host_t *host, int64_t deadline) {
+    tmlrt__latch_lock(&r->latch);
+    r->driven = host;
+    tmlrt__latch_unlock(&r->latch);
+    bool driven = host->ops->drive(host, &r->woken);
+    tmlrt__latch_lock(&r->latch);
+    r->driven = NULL;
+    tmlrt__latch_unlock(&r->latch);
+    if (!driven) await__block(r, deadline);
+}
+
+int tmlrt_op_await(tmlrt_op_t *pub) {
+    if (pub == NULL) return TMLRT_EINVAL;
+    tmlrt__current_t *cur = tmlrt__current();
+    if (cur->busy != 0) return TMLRT_EDEADLK;
+    await__record_t *r = await__get();
+    if (r == NULL) return TMLRT_ENOMEM;
+
+    tmlrt__op_t  *op = tmlrt__op(pub);
+    tmlrt_waker_t waker = {r, &await__vtable};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    for (;;) {
+        tmlrt__store_relaxed(&r->woken, 0);
+        if (tmlrt_op_poll(pub, &cx) == TMLRT_READY) return TMLRT_OK;
+        tmlrt__host_t *host = tmlrt__op_host(op);
+        int64_t        deadline = host == NULL ? op->timer.when : TMLRT_NEVER;
+        if (host == NULL) host = cur->owned;
+        if (host != NULL)
+            await__drive(r, host, deadline);
+        else
+            await__block(r, deadline);
+        if (deadline != TMLRT_NEVER && tmlrt__os_now() >= deadline) tmlrt__op_expire(op);
+    }
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timer.c: see timer.h.
+ */
+#include "timer.h"
+
+#define TIMERS__BATCH 64
+
+static tmlrt__op_t *timers__op(tmlrt__timer_t *timer) {
+    return TMLRT__CONTAINER_OF(timer, tmlrt__op_t, timer);
+}
+
+/* Latch held. */
+static void timers__publish_due(tmlrt__timers_t *t) {
+    tmlrt__store_relaxed(&t->due, tmlrt__wheel_next(&t->wheel));
+}
+
+void tmlrt__timers_init(tmlrt__timers_t *t, int64_t now) {
+    tmlrt__store_relaxed(&t->latch.held, 0);
+    tmlrt__wheel_init(&t->wheel, now);
+    tmlrt__store_relaxed(&t->due, INT64_MAX);
+    t->sleeps_until = INT64_MIN;
+}
+
+bool tmlrt__timers_start(tmlrt__timers_t *t, tmlrt__op_t *op) {
+    tmlrt__op_arm(op, TMLRT__OP_TMR_ARMED);
+    tmlrt__latch_lock(&t->latch);
+    tmlrt__wheel_add(&t->wheel, &op->timer);
+    if (op->timer.when < tmlrt__load_relaxed(&t->due)) tmlrt__store_relaxed(&t->due, op->timer.when);
+    bool wake = op->timer.when < t->sleeps_until;
+    tmlrt__latch_unlock(&t->latch);
+    return wake;
+}
+
+bool tmlrt__timers_stop(tmlrt__timers_t *t, tmlrt__op_t *op) {
+    tmlrt__latch_lock(&t->latch);
+    bool linked = tmlrt__wheel_remove(&t->wheel, &op->timer);
+    if (linked) tmlrt__op_disarm(op, TMLRT__OP_TMR_ARMED);
+    tmlrt__latch_unlock(&t->latch);
+    return linked;
+}
+
+uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
+    uint32_t fired = 0;
+    for (;;) {
+        tmlrt__wake_t wakes[TIMERS__BATCH];
+        uint32_t      n = 0;
+        tmlrt__latch_lock(&t->latch);
+        tmlrt__timer_t *timer = tmlrt__wheel_expire(&t->wheel, now, TIMERS__BATCH);
+        while (timer != NULL) {
+            tmlrt__timer_t *next = timer->next; /* the fire may end the operation */
+            wakes[n++] = tmlrt__op_fire(timers__op(timer), TMLRT__OP_TMR_ARMED);
+            timer = next;
+        }
+        if (n < TIMERS__BATCH) timers__publish_due(t);
+        tmlrt__latch_unlock(&t->latch);
+        for (uint32_t i = 0; i < n; i++) tmlrt__wake_run(wakes[i]);
+        fired += n;
+        if (n < TIMERS__BATCH) return fired;
+    }
+}
+
+int64_t tmlrt__timers_due(tmlrt__timers_t *t) {
+    return tmlrt__load_relaxed(&t->due);
+}
+
+int64_t tmlrt__timers_sleep(tmlrt__timers_t *t) {
+    tmlrt__latch_lock(&t->latch);
+    timers__publish_due(t);
+    int64_t until = tmlrt__load_relaxed(&t->due);
+    t->sleeps_until = until;
+    tmlrt__latch_unlock(&t->latch);
+    return until;
+}
+
+void tmlrt__timers_awake(tmlrt__timers_t *t) {
+    tmlrt__latch_lock(&t->latch);
+    t->sleeps_until = INT64_MIN;
+    tmlrt__latch_unlock(&t->latch);
+}

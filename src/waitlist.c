@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * waitlist.c: see waitlist.h.
+ */
+#include "waitlist.h"
+
+#define WAITLIST__BATCH 32
+
+static void waitlist__init_head(tmlrt__waitlist_t *wl) {
+    if (wl->head.next == NULL) tmlrt__list_init(&wl->head);
+}
+
+void tmlrt__waitlist_add(tmlrt__waitlist_t *wl, tmlrt__op_t *op) {
+    waitlist__init_head(wl);
+    op->u.wait.object = wl;
+    tmlrt__op_arm(op, TMLRT__OP_SRC_ARMED);
+    tmlrt__list_push_back(&wl->head, &op->u.wait.link);
+}
+
+bool tmlrt__waitlist_remove(tmlrt__waitlist_t *wl, tmlrt__op_t *op) {
+    tmlrt__latch_lock(&wl->latch);
+    bool linked = tmlrt__list_is_linked(&op->u.wait.link);
+    if (linked) {
+        tmlrt__list_remove(&op->u.wait.link);
+        tmlrt__op_disarm(op, TMLRT__OP_SRC_ARMED);
+    }
+    tmlrt__latch_unlock(&wl->latch);
+    return linked;
+}
+
+tmlrt__op_t *tmlrt__waitlist_pop(tmlrt__waitlist_t *wl) {
+    waitlist__init_head(wl);
+    tmlrt__list_t *node = tmlrt__list_pop_front(&wl->head);
+    return node != NULL ? TMLRT__CONTAINER_OF(node, tmlrt__op_t, u.wait.link) : NULL;
+}
+
+void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result) {
+    /* Those who wait now are cut off into a list of their own, so that whoever comes meanwhile is
+     * not served; it stays under the latch, so that they may still cancel. */
+    tmlrt__list_t now;
+    tmlrt__list_init(&now);
+    tmlrt__latch_lock(&wl->latch);
+    waitlist__init_head(wl);
+    wl->rounds++;
+    tmlrt__list_splice_back(&now, &wl->head);
+    while (!tmlrt__list_is_empty(&now)) {
+        tmlrt__wake_t wakes[WAITLIST__BATCH];
+        int           n = 0;
+        while (n < WAITLIST__BATCH && !tmlrt__list_is_empty(&now)) {
+            tmlrt__list_t *node = tmlrt__list_pop_front(&now);
+            tmlrt__op_t   *op = TMLRT__CONTAINER_OF(node, tmlrt__op_t, u.wait.link);
+            op->result = result;
+            wakes[n++] = tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED);
+        }
+        tmlrt__latch_unlock(&wl->latch);
+        for (int i = 0; i < n; i++) tmlrt__wake_run(wakes[i]);
+        tmlrt__latch_lock(&wl->latch);
+    }
+    tmlrt__latch_unlock(&wl->latch);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * waitlist.h: a queue of operations that wait for an object, oldest first, under the object's
+ * latch. All zero is an empty one. What sync objects, the stopping event and signals share.
+ *
+ * An operation uses u.wait: `object` is the waitlist, `link` its place, `word` is the object's.
+ * The agent fires with the latch held, so under the latch an operation is either linked (armed) or
+ * has fired: cancelling is definite.
+ */
+#ifndef TMLRT__WAITLIST_H
+#define TMLRT__WAITLIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "atomic.h"
+#include "op.h"
+
+typedef struct tmlrt__waitlist {
+    tmlrt__latch_t latch;
+    uint32_t       permits; /* under the latch; the object's own use */
+    tmlrt__list_t  head;    /* under the latch */
+    uint64_t       rounds;  /* under the latch: how often all were fired */
+} tmlrt__waitlist_t;
+
+/* Owner of the operation, latch held, in start: arms it and puts it last. */
+void tmlrt__waitlist_add(tmlrt__waitlist_t *wl, tmlrt__op_t *op);
+
+/* Owner of the operation, in cancel: takes it out. False: it has fired. */
+bool tmlrt__waitlist_remove(tmlrt__waitlist_t *wl, tmlrt__op_t *op);
+
+/* Latch held: takes the oldest out and returns it, not yet fired; NULL when none waits. */
+tmlrt__op_t *tmlrt__waitlist_pop(tmlrt__waitlist_t *wl);
+
+/* No lock held: fires everyone who waits now, with `result`. */
+void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result);
+
+#endif
