@@ -48,6 +48,22 @@ if(WIN32)
     target_compile_definitions(tmlrt INTERFACE TMLRT_SHARED)
 endif()
 
+# The library is optimised as a whole. The objects stay usable without it (fat), since the static
+# library is made of the same ones; other compilers than GCC do not have that.
+option(TMLRT_LTO "Optimise the library as a whole" ON)
+if(TMLRT_LTO AND NOT TMLRT_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND UNIX AND NOT APPLE
+        AND CMAKE_BUILD_TYPE MATCHES "^Rel")
+    target_compile_options(tmlrt_objects PRIVATE -flto=auto -ffat-lto-objects)
+    target_link_options(tmlrt PRIVATE -flto=auto)
+endif()
+
+# The thread-local record is read on every call. initial-exec reads it in one instruction; under
+# dlopen it takes some of the room that glibc keeps for that (our record is below 100 bytes).
+set(TMLRT_TLS_MODEL "initial-exec" CACHE STRING "Thread-local storage model, or empty")
+if(TMLRT_TLS_MODEL AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    target_compile_options(tmlrt_objects PRIVATE -ftls-model=${TMLRT_TLS_MODEL})
+endif()
+
 # While the major version is 0, a minor version is an ABI.
 set_target_properties(tmlrt PROPERTIES
     VERSION ${PROJECT_VERSION}
