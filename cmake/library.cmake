@@ -55,6 +55,9 @@ if(TMLRT_LTO AND NOT TMLRT_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND U
         AND CMAKE_BUILD_TYPE MATCHES "^Rel")
     target_compile_options(tmlrt_objects PRIVATE -flto=auto -ffat-lto-objects)
     target_link_options(tmlrt PRIVATE -flto=auto)
+    # A function that comes back on another thread must not be merged into its callers.
+    set_source_files_properties("${PROJECT_SOURCE_DIR}/src/fiber.c" PROPERTIES COMPILE_OPTIONS
+        -fno-lto)
 endif()
 
 # The thread-local record is read on every call. initial-exec reads it in one instruction; under

@@ -2,8 +2,8 @@
 #
 # The only list of files that depend on the operating system. A file named
 # below is compiled where its system is; every other file of src/ everywhere.
-set(tmlrt_files_linux os_linux.c os_posix.c cgroup.c reactor/epoll.c)
-set(tmlrt_files_bsd os_posix.c reactor/kqueue.c)
+set(tmlrt_files_linux os_linux.c os_posix.c os_map.c cgroup.c reactor/epoll.c)
+set(tmlrt_files_bsd os_posix.c os_map.c reactor/kqueue.c)
 set(tmlrt_files_windows os_windows.c reactor/iocp.c)
 # Compiled into the test build of the library alone.
 set(tmlrt_files_test reactor/sim.c)
@@ -27,7 +27,8 @@ endif()
 # Sets OUT to the sources of this platform; with EXTRA files of the list above.
 function(tmlrt_sources OUT)
     file(GLOB all RELATIVE "${PROJECT_SOURCE_DIR}/src" CONFIGURE_DEPENDS
-        "${PROJECT_SOURCE_DIR}/src/*.c" "${PROJECT_SOURCE_DIR}/src/reactor/*.c")
+        "${PROJECT_SOURCE_DIR}/src/*.c" "${PROJECT_SOURCE_DIR}/src/*.S"
+        "${PROJECT_SOURCE_DIR}/src/reactor/*.c")
     set(skip ${tmlrt_files_linux} ${tmlrt_files_bsd} ${tmlrt_files_windows} ${tmlrt_files_test})
     list(REMOVE_ITEM skip ${tmlrt_files_here} ${ARGN})
     if(skip)

@@ -20,10 +20,10 @@
 #ifndef TMLRT_H
 #define TMLRT_H
 
-#include <tmlrt/async.h>
 #include <tmlrt/base.h>
 #include <tmlrt/error.h>
 #include <tmlrt/fd.h>
+#include <tmlrt/fiber.h>
 #include <tmlrt/net.h>
 #include <tmlrt/notify.h>
 #include <tmlrt/op.h>

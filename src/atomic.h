@@ -87,6 +87,22 @@ template <typename T> inline void tmlrt__model_unmake(rl::atomic<T> *p)
 #define tmlrt__var_get(p)      ((*(p))($).load())
 #define tmlrt__var_set(p, v)   ((*(p))($).store(v))
 
+/* The same for a field that the code uses as if it were a bare T. */
+template <typename T> struct tmlrt__model_watched {
+    mutable rl::var<T> var;
+    tmlrt__model_watched() {}
+    tmlrt__model_watched(T v) { var($).store(v); }
+    operator T() const { return var($).load(); }
+    T operator->() const { return var($).load(); }
+    T operator=(T v)
+    {
+        var($).store(v);
+        return v;
+    }
+    T operator=(const tmlrt__model_watched &other) { return *this = (T)other; }
+};
+#define TMLRT__WATCHED(T)      tmlrt__model_watched<T>
+
 /* Checked objects are larger than real ones; padding would mean nothing. */
 #define TMLRT__PAD(used) 1
 
@@ -144,6 +160,7 @@ __attribute__((weak, visibility("hidden"))) _Atomic(uint32_t) tmlrt__tsan_fence_
 #define tmlrt__cpu_pause() ((void)0)
 #endif
 
+#define TMLRT__WATCHED(T)      T
 #define TMLRT__VAR(T)          T
 #define tmlrt__var_get(p)      (*(p))
 #define tmlrt__var_set(p, v)   ((void)(*(p) = (v)))

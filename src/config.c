@@ -14,6 +14,9 @@
 #include "os.h"
 #include "sized.h"
 
+#define CONFIG__BLOCKING_THREADS 512
+#define CONFIG__BLOCKING_QUEUE   65536
+
 typedef struct config__word {
     const char *word;
     uint32_t    value;
@@ -61,6 +64,14 @@ static int config__env_number(const char *name, uint64_t most, uint64_t *value) 
     return TMLRT_OK;
 }
 
+/* A field of 32 bits, from the environment where the program left it at 0. */
+static int config__env_u32(const char *name, uint32_t most, uint32_t *value) {
+    uint64_t n = *value;
+    int      e = config__env_number(name, most, &n);
+    *value = (uint32_t)n;
+    return e;
+}
+
 /* Fields as the program and the environment say; 0 where neither does. */
 static int config__merge(tmlrt_config_t *c, uint64_t *workers, uint64_t *watchdog) {
     int e = config__env_word("TMLRT_FLAVOR", config__flavors, &c->flavor);
@@ -72,6 +83,9 @@ static int config__merge(tmlrt_config_t *c, uint64_t *workers, uint64_t *watchdo
     if (e == TMLRT_OK) e = config__env_number("TMLRT_WORKERS", TMLRT_MAX_WORKERS, workers);
     if (e == TMLRT_OK) e = config__env_number("TMLRT_WATCHDOG_MS", UINT32_MAX, watchdog);
     if (e == TMLRT_OK) e = config__env_number("TMLRT_SEED", UINT64_MAX, &c->seed);
+    if (e == TMLRT_OK)
+        e = config__env_u32("TMLRT_BLOCKING_THREADS", TMLRT_MAX_BLOCKING, &c->blocking_threads);
+    if (e == TMLRT_OK) e = config__env_u32("TMLRT_BLOCKING_QUEUE", UINT32_MAX, &c->blocking_queue);
     if (c->thread_name == NULL) c->thread_name = config__env("TMLRT_THREAD_NAME");
     return e;
 }
@@ -80,6 +94,7 @@ static int config__check(const tmlrt_config_t *c, uint64_t workers) {
     if (c->flavor > TMLRT_FLAVOR_CURRENT_THREAD || c->clock > TMLRT_CLOCK_VIRTUAL)
         return TMLRT_EINVAL;
     if (workers > TMLRT_MAX_WORKERS || c->pin_workers > 2) return TMLRT_EINVAL;
+    if (c->blocking_threads > TMLRT_MAX_BLOCKING) return TMLRT_EINVAL;
     if (c->thread_name != NULL && strlen(c->thread_name) > TMLRT__NAME_MAX) return TMLRT_EINVAL;
     if (c->allocator != NULL && (c->allocator->alloc == NULL || c->allocator->free == NULL))
         return TMLRT_EINVAL;
@@ -108,6 +123,8 @@ int tmlrt__config_resolve(const tmlrt_config_t *config, tmlrt__settings_t *out) 
     if (out->workers > TMLRT_MAX_WORKERS) out->workers = TMLRT_MAX_WORKERS;
     out->reactor = c.reactor;
     out->watchdog_ms = watchdog == 0 ? 1000 : watchdog == UINT32_MAX ? 0 : (uint32_t)watchdog;
+    out->blocking_threads = c.blocking_threads != 0 ? c.blocking_threads : CONFIG__BLOCKING_THREADS;
+    out->blocking_queue = c.blocking_queue != 0 ? c.blocking_queue : CONFIG__BLOCKING_QUEUE;
     out->seed = c.seed != 0 ? c.seed : (uint64_t)tmlrt__os_now();
     strcpy(out->thread_name, c.thread_name != NULL ? c.thread_name : "tmlrt");
     out->mem = c.allocator != NULL ? *c.allocator : tmlrt__mem_default;

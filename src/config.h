@@ -20,6 +20,7 @@ typedef struct tmlrt__settings {
     uint32_t          workers;
     uint32_t          reactor;
     uint32_t          watchdog_ms; /* 0: off */
+    uint32_t          blocking_threads, blocking_queue;
     uint64_t          seed;
     char              thread_name[TMLRT__NAME_MAX + 1];
     tmlrt_allocator_t mem;

@@ -6,7 +6,6 @@
 
 #include <limits.h>
 
-
 #define FD__INTEREST (TMLRT_FD_READ | TMLRT_FD_WRITE)
 
 /* Operations that were fired under the latch in one go; the others in the next. */
@@ -33,8 +32,8 @@ static void fd__fire(tmlrt_fd_t *reg, uint32_t found, int error) {
         tmlrt__list_t *node = tmlrt__list_first(&reg->waiters);
         while (node != NULL && n < FD__BATCH) {
             tmlrt__list_t *next = tmlrt__list_next(&reg->waiters, node);
-            tmlrt__op_t   *op = fd__op(node);
-            uint32_t       its = found & ((uint32_t)op->u.io.len | TMLRT_FD_ERROR);
+            tmlrt__op_t *op = fd__op(node);
+            uint32_t its = found & ((uint32_t)op->u.io.len | TMLRT_FD_ERROR);
             if (error != 0 || its != 0) {
                 tmlrt__list_remove(node);
                 op->result = error != 0 ? error : (int64_t)its;
@@ -71,7 +70,7 @@ static void fd__tell(tmlrt_fd_t *reg) {
         reg->again = true;
     while (mine) {
         uint32_t events = fd__union(reg);
-        bool     tell = !reg->closed && events != 0;
+        bool tell = !reg->closed && events != 0;
         reg->again = false;
         tmlrt__latch_unlock(&reg->latch);
         int e = TMLRT_OK;
@@ -88,7 +87,7 @@ static void fd__tell(tmlrt_fd_t *reg) {
 
 static void fd__event(tmlrt__source_t *s, uint32_t events) {
     tmlrt_fd_t *reg = fd__of(s);
-    uint32_t    found = 0;
+    uint32_t found = 0;
     if (events & (TMLRT__EVENT_READ | TMLRT__EVENT_HUP)) found |= TMLRT_FD_READ;
     if (events & TMLRT__EVENT_WRITE) found |= TMLRT_FD_WRITE;
     /* A read or write would tell what is wrong, so it is ready for them. */
@@ -100,7 +99,7 @@ static void fd__event(tmlrt__source_t *s, uint32_t events) {
 /* After this the driver makes no use of the descriptor any more: its owner may close it. */
 static void fd__closed(tmlrt__source_t *s) {
     tmlrt_fd_t *reg = fd__of(s);
-    bool        telling = true;
+    bool telling = true;
     while (telling) {
         tmlrt__latch_lock(&reg->latch);
         reg->closed = true;
@@ -199,6 +198,7 @@ static const tmlrt__op_class_t fd__wait = {
     .start = fd__wait_start,
     .resume = fd__wait_resume,
     .cancel = fd__wait_cancel,
+    .about = tmlrt__io_about,
 };
 
 int tmlrt_op_fd_wait(tmlrt_op_t *pub, tmlrt_fd_t *reg, uint32_t interest) {

@@ -28,6 +28,9 @@ typedef struct tmlrt__host_ops {
     void (*spawned)(tmlrt__host_t *host, tmlrt_task_t *task);
     /* Takes `task` off the end of the caller's deque and runs it here, if it lies there. */
     bool (*run_inline)(tmlrt__host_t *host, tmlrt_task_t *task);
+    /* A job of the blocking pool was asked to end: true when it waited in the queue, and is now the
+     * caller's to run (which ends it). */
+    bool (*withdraw)(tmlrt__host_t *host, tmlrt_task_t *task);
     /* Counts a task that is about to be made (`flags`: TMLRT_TASK_*), or refuses it: ESHUTDOWN. */
     int (*admit)(tmlrt__host_t *host, uint32_t flags);
     /* Takes an admitted task off the count: it has ended, or was never made. Once a task. */
@@ -40,9 +43,9 @@ typedef struct tmlrt__host_ops {
     /* The driver that a new source shall belong to: the next in turn, or the caller's own (the
      * next in turn where the caller is no worker). */
     struct tmlrt__driver *(*driver)(tmlrt__host_t *host, bool in_turn);
-    /* Drives the host on this thread until *done is non-zero; false when this thread is not the
-     * owner of a current-thread runtime and shall block instead. */
-    bool (*drive)(tmlrt__host_t *host, tmlrt__atomic_u32 *done);
+    /* Drives the host, a current-thread one of this thread, until *done is non-zero or `deadline`
+     * (on its clock) has passed. */
+    void (*drive)(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline);
     /* Any thread: makes a drive look at its *done again. */
     void (*kick)(tmlrt__host_t *host);
 } tmlrt__host_ops_t;
@@ -51,6 +54,9 @@ struct tmlrt__host {
     const tmlrt__host_ops_t *ops;
     tmlrt__heap_t           *tasks; /* blocks of tasks; walked by shutdown and dumps */
     tmlrt_allocator_t        mem;   /* for everything that is rare */
+    tmlrt__host_t           *owned_before; /* the owner's: the next of its `owned` */
+    struct tmlrt__stacks    *stacks; /* of fibers */
+    struct tmlrt__blocking  *blocking; /* the pool for code that blocks */
     uint32_t                 fork_generation;
     tmlrt__atomic_u32        phase; /* TMLRT__HOST_*, only ever grows */
 };
@@ -66,19 +72,25 @@ typedef struct tmlrt__current {
     tmlrt_task_t        *task;   /* being polled; else NULL */
     void                *worker; /* the worker.h worker; else NULL */
     tmlrt__heap_cache_t *cache;  /* of that worker; else NULL */
-    tmlrt__host_t       *owned;  /* the current-thread host made last on this thread; or NULL */
+    tmlrt__host_t       *owned;  /* the current-thread hosts made on this thread, newest first */
     uint32_t             index;  /* of that worker */
+    struct tmlrt__fiber *fiber;  /* that runs on this thread now; else NULL */
+    int (*await)(tmlrt_op_t *op); /* of that fiber */
     uint32_t             busy;
     uint32_t             budget; /* operations that may still be READY at once in this poll */
     uint64_t             exhausted; /* times a task was made to yield by its budget */
 } tmlrt__current_t;
 
+/* The record's address must be asked for anew after anything that may switch stacks. */
+#if defined(TMLRT_MODEL)
+tmlrt__current_t *tmlrt__current(void); /* the model's: its threads are fibers of one */
+#else
 extern _Thread_local tmlrt__current_t tmlrt__current_record;
 
-/* The record's address must be asked for anew after anything that may switch stacks. */
 static inline tmlrt__current_t *tmlrt__current(void) {
     return &tmlrt__current_record;
 }
+#endif
 
 #define TMLRT__BUDGET 128u
 

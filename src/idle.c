@@ -41,21 +41,30 @@ uint32_t tmlrt__idle_notify(tmlrt__idle_t *idle, bool exact) {
     /* Full fence, pairs [ID-1]. Forbids that we miss a sleeper's bit (or its leaving the count)
      * while that sleeper misses the work we just made visible: it would sleep, with work there. */
     if (exact) tmlrt__fence_seq(); /* [ID-1] producer */
-    if (tmlrt__load_relaxed(&idle->searching) != 0) return TMLRT__IDLE_NOBODY;
-    if (!idle__any_parked(idle)) return TMLRT__IDLE_NOBODY;
-    /* One producer counts the sleeper in; the others see a searcher. seq: in one order with the
-     * fences, so that a search that ends later sees this producer's work [ID-1]. */
-    uint32_t none = 0;
-    if (!tmlrt__cas_strong_seq(&idle->searching, &none, 1)) return TMLRT__IDLE_NOBODY;
-    uint32_t worker = idle__claim(idle);
-    if (worker == TMLRT__IDLE_NOBODY) tmlrt__fetch_sub_seq(&idle->searching, 1);
-    return worker;
+    for (;;) {
+        if (tmlrt__load_relaxed(&idle->searching) != 0) return TMLRT__IDLE_NOBODY;
+        if (!idle__any_parked(idle)) return TMLRT__IDLE_NOBODY;
+        /* One producer counts the sleeper in; the others see a searcher. seq: in one order with
+         * the fences, so that a search that ends later sees this producer's work [ID-1]. */
+        uint32_t none = 0;
+        if (!tmlrt__cas_strong_seq(&idle->searching, &none, 1)) return TMLRT__IDLE_NOBODY;
+        uint32_t worker = idle__claim(idle);
+        if (worker != TMLRT__IDLE_NOBODY) return worker;
+        /* The sleeper has come back by itself. Another producer may have taken our count for a
+         * searcher while that worker went to sleep again, so we look again in its place. */
+        tmlrt__fetch_sub_seq(&idle->searching, 1);
+        tmlrt__fence_seq(); /* [ID-1] claimer */
+    }
 }
 
 bool tmlrt__idle_search_begin(tmlrt__idle_t *idle) {
     if (2 * tmlrt__load_relaxed(&idle->searching) >= idle->workers) return false;
     tmlrt__fetch_add_seq(&idle->searching, 1);
     return true;
+}
+
+void tmlrt__idle_search_again(tmlrt__idle_t *idle) {
+    tmlrt__fetch_add_seq(&idle->searching, 1);
 }
 
 bool tmlrt__idle_search_end(tmlrt__idle_t *idle) {

@@ -39,6 +39,9 @@ uint32_t tmlrt__idle_notify(tmlrt__idle_t *idle, bool exact);
 
 /* A worker begins to search. False: enough others do. */
 bool tmlrt__idle_search_begin(tmlrt__idle_t *idle);
+/* It found work in the look that follows tmlrt__idle_park: it searches again, whoever else does, so
+ * that its search_end looks for what producers left to the search that it had given up. */
+void tmlrt__idle_search_again(tmlrt__idle_t *idle);
 /* It found work. True: it was the last searcher and must look whether there is more, and if so
  * notify. A full fence is included. */
 bool tmlrt__idle_search_end(tmlrt__idle_t *idle);

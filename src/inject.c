@@ -30,23 +30,31 @@ void tmlrt__inject_push(tmlrt__inject_t *q, tmlrt_task_t *task) {
     inject__append(q, task);
 }
 
+static size_t inject__pop_ring(tmlrt__inject_t *q, tmlrt_task_t **out, size_t max) {
+    void  *items[INJECT__BATCH];
+    size_t n = tmlrt__mpmc_pop_many(&q->ring, items, max < INJECT__BATCH ? max : INJECT__BATCH);
+    for (size_t i = 0; i < n; i++) out[i] = items[i];
+    return n;
+}
+
 static size_t inject__pop_list(tmlrt__inject_t *q, tmlrt_task_t **out, size_t max) {
-    size_t n = 0;
+    size_t listed = 0;
     tmlrt__latch_lock(&q->latch);
-    while (n < max && q->first != NULL) {
+    /* With the latch we see what each producer put into the ring before it came to the list: that
+     * goes first. */
+    size_t n = inject__pop_ring(q, out, max);
+    for (; n < max && q->first != NULL; listed++) {
         out[n++] = q->first;
         q->first = q->first->next;
     }
     if (q->first == NULL) q->last = NULL;
-    tmlrt__store_relaxed(&q->overflow, tmlrt__load_relaxed(&q->overflow) - n);
+    tmlrt__store_relaxed(&q->overflow, tmlrt__load_relaxed(&q->overflow) - listed);
     tmlrt__latch_unlock(&q->latch);
     return n;
 }
 
 size_t tmlrt__inject_pop(tmlrt__inject_t *q, tmlrt_task_t **out, size_t max) {
-    void  *items[INJECT__BATCH];
-    size_t n = tmlrt__mpmc_pop_many(&q->ring, items, max < INJECT__BATCH ? max : INJECT__BATCH);
-    for (size_t i = 0; i < n; i++) out[i] = items[i];
+    size_t n = inject__pop_ring(q, out, max);
     if (n < max && tmlrt__load_relaxed(&q->overflow) != 0)
         n += inject__pop_list(q, out + n, max - n);
     return n;

@@ -46,6 +46,10 @@ static int32_t join__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         op->result = TMLRT_EDEADLK;
         return TMLRT_READY;
     }
+    if (tmlrt__host_forked(task->host)) { /* not complete: it is there still */
+        op->result = TMLRT_EFORKED;
+        return TMLRT_READY;
+    }
     if (tmlrt__state_is_queued(&task->state) && tmlrt__current()->host == task->host &&
         task->host->ops->run_inline(task->host, task) && tmlrt__state_is_complete(&task->state))
         return join__take(op);
@@ -85,7 +89,7 @@ static int32_t join__cancel(tmlrt__op_t *op, int reason) {
     return join__take(op);
 }
 
-static tmlrt__host_t *join__host(const tmlrt__op_t *op) {
+static const tmlrt__host_t *join__about(const tmlrt__op_t *op) {
     return op->u.join.task->host;
 }
 
@@ -93,7 +97,7 @@ static const tmlrt__op_class_t join__class = {.waits_for = "join",
                                               .start = join__start,
                                               .resume = join__resume,
                                               .cancel = join__cancel,
-                                              .host = join__host};
+                                              .about = join__about};
 
 int tmlrt_op_join(tmlrt_op_t *op, tmlrt_task_t *task, void *result) {
     if (task == NULL) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);

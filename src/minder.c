@@ -14,6 +14,7 @@
  */
 #include <stdio.h>
 
+#include "minder_gate.h"
 #include "runtime.h"
 
 #define MINDER__TICK_NS INT64_C(10000000)
@@ -100,13 +101,8 @@ static void minder__tick(tmlrt_runtime_t *rt, minder__watch_t *watch) {
 /* Sleeps until a worker comes back, unless one is awake. */
 static void minder__sleep(tmlrt_runtime_t *rt) {
     tmlrt__scheduler_t *s = &rt->sched;
-    /* seq, then the fence: the workers leave the set of sleepers, then look here [MD-1]. */
-    tmlrt__store_seq(&s->minder_asleep, 1);
-    tmlrt__fence_seq();
-    if (!tmlrt__idle_all_parked(&s->idle) || tmlrt__load_seq(&rt->minder_tick) != 0) {
-        tmlrt__store_seq(&s->minder_asleep, 0);
-        return;
-    }
+    if (!tmlrt__gate_close(&s->minder_asleep, &s->idle, &rt->minder_tick)) return;
+    /* acquire: what the worker did before it woke us; pairs [MD-1] */
     while (tmlrt__load_acquire(&s->minder_asleep) != 0)
         tmlrt__futex_wait(&s->minder_asleep, 1, -1);
 }

@@ -44,7 +44,7 @@ static int net__set(int fd, int level, int name, int value) {
 static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool listens) {
     const struct {
         bool wanted;
-        int  level, name, value;
+        int level, name, value;
     } list[] = {
         {listens && !(o->flags & TMLRT_TCP_NO_REUSEADDR), SOL_SOCKET, SO_REUSEADDR, 1},
         {(o->flags & TMLRT_TCP_REUSEPORT) != 0, SOL_SOCKET, SO_REUSEPORT, 1},
@@ -75,7 +75,7 @@ int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *option
 int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int fd,
                      uint32_t ready) {
     tmlrt__source_t *s;
-    int              e = tmlrt__source_open(&s, d, kind, fd, ready, NULL);
+    int e = tmlrt__source_open(&s, d, kind, fd, ready, NULL);
     if (e == TMLRT_OK) *out = (tmlrt_sock_t *)(void *)s;
     return e;
 }
@@ -168,7 +168,7 @@ static int net__name(tmlrt_sock_t *sock, tmlrt_addr_t *addr, net__name_fn name) 
     int e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     tmlrt_addr_t found;
-    socklen_t    size;
+    socklen_t size;
     tmlrt__addr_blank(&found, &size);
     if (TMLRT__SYS(name((int)sock->source.fd, tmlrt__addr_sys(&found), &size)) != 0)
         e = tmlrt__os_error(errno);
@@ -233,7 +233,7 @@ int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value) {
 /* Gives the claim up again as the call's answer says. */
 static void net__try_end(tmlrt__source_t *s, uint32_t dir, uint64_t seen, int64_t n, size_t size) {
     tmlrt__source_word_t *w = &s->word[dir];
-    bool                  closed;
+    bool closed;
     if (!tmlrt__source_believes(s) || n == 0 || (n < 0 && n != TMLRT_EAGAIN))
         closed = tmlrt__sw_release(w);
     else if (n < 0)
@@ -248,8 +248,8 @@ static int64_t net__try(tmlrt_sock_t *sock, uint32_t dir, const void *out, void 
     if (n != TMLRT_OK) return n;
     if ((out == NULL && in == NULL && size != 0) || size > INT64_MAX) return TMLRT_EINVAL;
     tmlrt__source_t *s = &sock->source;
-    uint64_t         seen;
-    tmlrt__sw_is_t   is = tmlrt__sw_claim(&s->word[dir], &seen);
+    uint64_t seen;
+    tmlrt__sw_is_t is = tmlrt__sw_claim(&s->word[dir], &seen);
     if (is == TMLRT__SW_IS_BUSY) return TMLRT_EBUSY;
     if (is >= TMLRT__SW_IS_STOPPED) return TMLRT_ECLOSED;
     if (size == 0)

@@ -38,7 +38,7 @@ static int32_t notify__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
     op->result = TMLRT_OK;
     tmlrt__latch_lock(&wl->latch);
-    bool granted = wl->rounds != op->u.wait.word;
+    bool granted = tmlrt__load_relaxed(&wl->rounds) != op->u.wait.word;
     if (!granted && wl->permits != 0) {
         wl->permits = 0;
         granted = true;
@@ -46,6 +46,13 @@ static int32_t notify__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if (!granted) tmlrt__waitlist_add(wl, op);
     tmlrt__latch_unlock(&wl->latch);
     return granted ? TMLRT_READY : TMLRT_PENDING;
+}
+
+/* A waiter that has been told may free `notify` at once. */
+static int32_t notify__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    (void)cx;
+    tmlrt__waitlist_settle(op->u.wait.object);
+    return TMLRT_READY;
 }
 
 static int32_t notify__cancel(tmlrt__op_t *op, int reason) {
@@ -59,7 +66,10 @@ static int32_t notify__cancel(tmlrt__op_t *op, int reason) {
 }
 
 static const tmlrt__op_class_t notify__class = {
-    .waits_for = "notify", .start = notify__start, .cancel = notify__cancel};
+    .waits_for = "notify",
+    .start = notify__start,
+    .resume = notify__resume,
+    .cancel = notify__cancel};
 
 int tmlrt_op_notified(tmlrt_op_t *op, tmlrt_notify_t *notify) {
     if (notify == NULL) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);
@@ -67,9 +77,7 @@ int tmlrt_op_notified(tmlrt_op_t *op, tmlrt_notify_t *notify) {
     if (e != TMLRT_OK) return e;
     tmlrt__waitlist_t *wl = notify__list(notify);
     tmlrt__op(op)->u.wait.object = wl;
-    tmlrt__latch_lock(&wl->latch);
-    tmlrt__op(op)->u.wait.word = wl->rounds;
-    tmlrt__latch_unlock(&wl->latch);
+    tmlrt__op(op)->u.wait.word = tmlrt__waitlist_rounds(wl);
     return TMLRT_OK;
 }
 

@@ -7,6 +7,8 @@
  */
 #include "op.h"
 
+#include <string.h>
+
 #include "task.h"
 
 /* A waker that is not the task's own. Counted: the operation holds one, each fire under way one. */
@@ -26,6 +28,7 @@ static void op__cell_unref(op__cell_t *cell) {
     if (tmlrt__fetch_sub_acq_rel(&cell->refs, 1) != 1) return;
     cell->waker.vtable->drop(cell->waker.data);
     tmlrt_allocator_t mem = cell->mem;
+    tmlrt__atomic_unmake(&cell->refs);
     tmlrt__mem_put(&mem, cell, sizeof *cell, _Alignof(op__cell_t));
 }
 
@@ -52,7 +55,8 @@ static void op__unlatch(tmlrt__op_t *op, uint32_t ctl) {
 
 /* Owner: changes bits. With nothing armed there is no agent, and a plain store does. */
 static void op__ctl_change(tmlrt__op_t *op, uint32_t clear, uint32_t set) {
-    uint32_t c = tmlrt__load_relaxed(&op->ctl);
+    /* acquire: an arm that has fired since we looked: our store hides its release; pairs [OP-1] */
+    uint32_t c = tmlrt__load_acquire(&op->ctl);
     if ((c & (TMLRT__OP_SRC_ARMED | TMLRT__OP_TMR_ARMED)) == 0) {
         tmlrt__store_relaxed(&op->ctl, (c & ~clear) | set);
     } else {
@@ -131,6 +135,7 @@ static uintptr_t op__waker_make(const tmlrt_cx_t *cx) {
     cell->waker.vtable = NULL;
     cx->waker->vtable->clone(cx->waker->data, &cell->waker);
     if (cell->waker.vtable == NULL) {
+        tmlrt__atomic_unmake(&cell->refs);
         tmlrt__mem_put(mem, cell, sizeof *cell, _Alignof(op__cell_t));
         return 0;
     }
@@ -213,8 +218,17 @@ int tmlrt__op_prepare(tmlrt_op_t *pub, const tmlrt__op_class_t *cls) {
     if (pub == NULL) return TMLRT_EINVAL;
     tmlrt__op_t *op = tmlrt__op(pub);
     if (op__in_flight(op)) return TMLRT_EBUSY;
-    *op = (tmlrt__op_t){.phase = TMLRT__OP_PREPARED, .cls = cls};
-    op->timer.when = TMLRT_NEVER;
+    tmlrt__atomic_make(&op->ctl, 0);
+    op->phase = TMLRT__OP_PREPARED;
+    op->reason = 0;
+    op->wheel = 0;
+    op->cls = cls;
+    op->result = 0;
+    op->next = NULL;
+    op->pprev = NULL;
+    op->waker = 0;
+    op->timer = (tmlrt__timer_t){NULL, NULL, TMLRT_NEVER};
+    memset(&op->u, 0, sizeof op->u);
     return TMLRT_OK;
 }
 
@@ -239,9 +253,15 @@ int tmlrt_op_deadline(tmlrt_op_t *pub, int64_t abs_ns) {
 tmlrt__host_t *tmlrt__op_host(const tmlrt__op_t *op) {
     tmlrt__host_t *host = op->cls->host != NULL ? op->cls->host(op) : NULL;
     if (host != NULL) return host;
-    const op__cell_t *cell = op__cell(op->waker);
+    uintptr_t         waker = op->waker;
+    const op__cell_t *cell = op__cell(waker);
     if (cell != NULL) return cell->host;
-    return op->waker != 0 ? ((tmlrt_task_t *)op->waker)->host : NULL;
+    return waker != 0 ? ((tmlrt_task_t *)waker)->host : NULL;
+}
+
+const tmlrt__host_t *tmlrt__op_about(const tmlrt__op_t *op) {
+    if (op->cls->about != NULL) return op->cls->about(op);
+    return op->cls->host != NULL ? op->cls->host(op) : NULL;
 }
 
 static void op__timer_arm(tmlrt__op_t *op) {
@@ -278,6 +298,8 @@ static int32_t op__fail(tmlrt__op_t *op, int error) {
 /* Runs the kind's start and files what came of it. */
 static int32_t op__launch(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     op->phase = TMLRT__OP_FLIGHT;
+    /* One made of others is linked before: a panic of user code inside must find them. */
+    if (op->cls->always && op->pprev == NULL) op__link(op, tmlrt__op_list_of(cx));
     if (op->cls->start(op, cx) == TMLRT_READY) return op__end(op);
     if (op->pprev == NULL) op__link(op, tmlrt__op_list_of(cx));
     if (!op->cls->timer_is_end) op__timer_arm(op);
@@ -288,7 +310,7 @@ static int32_t op__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->task != NULL && cur->budget == 0) {
         cur->exhausted++;
-        cx->waker->vtable->wake_by_ref(cx->waker->data);
+        tmlrt__task_again(cx);
         return TMLRT_PENDING;
     }
     op->waker = op__waker_make(cx);
@@ -302,7 +324,7 @@ static int32_t op__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 static int32_t op__cancel_step(tmlrt__op_t *op) {
     if (op->phase == TMLRT__OP_FLIGHT && op->cls->cancel != NULL) {
         if (op->cls->cancel(op, -(int)op->reason) != TMLRT_READY) return TMLRT_PENDING;
-    } else if (!op->cls->timer_is_end || op__timer_stop(op)) {
+    } else if (!op->cls->timer_is_end || op->cls->resume != NULL || op__timer_stop(op)) {
         op->result = -(int64_t)op->reason; /* else the timer had fired: its result stands */
     }
     return op__end(op);
@@ -371,6 +393,10 @@ int tmlrt_op_cancel(tmlrt_op_t *pub) {
 
 void tmlrt__op_expire(tmlrt__op_t *op) {
     if (!op__in_flight(op) || op->reason != 0) return;
+    if (op->phase == TMLRT__OP_BACKOFF) {
+        op__ctl_change(op, 0, TMLRT__OP_TMR_FIRED); /* the next check goes on from there */
+        return;
+    }
     op->reason = (uint8_t)-TMLRT_ETIMEDOUT;
     op__cancel_step(op);
 }

@@ -48,10 +48,15 @@ struct tmlrt__op_class {
      * called with the source fired and not resumed: then it must not be armed again. NULL: there
      * is no source (timers alone). */
     int32_t (*cancel)(tmlrt__op_t *op, int reason);
-    /* The host whose timers serve its deadline; NULL hook or NULL: that of the task or thread. */
+    /* The host whose timers serve it; NULL hook or NULL: that of the task or thread. It must stay
+     * while the operation is in flight. */
     tmlrt__host_t *(*host)(const tmlrt__op_t *op);
+    /* The host that has to run for it to end, or NULL: an owner that awaits drives that one of its
+     * own. It may be gone: not to be looked into. NULL hook: as host. */
+    const tmlrt__host_t *(*about)(const tmlrt__op_t *op);
     bool always;       /* resume at every poll: it waits through operations of its own */
-    bool timer_is_end; /* the timer arm is the purpose (sleep), not a deadline */
+    bool timer_is_end; /* the timer arm is the purpose (sleep), not a deadline; with a resume it
+                          takes effect only there, and a cancel before leaves things as they were */
 };
 
 /* ctl: shared with the agents. */
@@ -82,10 +87,10 @@ struct tmlrt__op {
     uint8_t           reason; /* 0, or -TMLRT_E* of the cancellation under way */
     uint16_t          wheel;  /* which wheel holds the timer; written by timer_start */
     const tmlrt__op_class_t *cls;
-    int64_t                  result; /* agent before FIRED; owner after */
+    TMLRT__WATCHED(int64_t)  result; /* agent before FIRED; owner after */
     tmlrt__op_t             *next;   /* the task's list of operations in flight */
     tmlrt__op_t            **pprev;  /* NULL: not linked */
-    uintptr_t                waker;  /* under the latch while an arm is armed: task, cell|1, or 0 */
+    TMLRT__WATCHED(uintptr_t) waker; /* under the latch while an arm is armed: task, cell|1, or 0 */
     tmlrt__timer_t           timer;  /* under the wheel's latch while armed; when: the deadline */
     union {                          /* 56 bytes a kind may use */
         struct { /* read, write, accept, connect, fd: reactor/reactor.h */
@@ -123,6 +128,9 @@ struct tmlrt__op {
             void            *object;
             tmlrt__op_link_t link;
             uint64_t         word;
+            uint64_t         more; /* gate.h, chan.c: the object's, as word */
+            void            *item;
+            uint32_t         granted; /* 0, or what the object gave it */
         } wait;
     } u;
 };
@@ -167,8 +175,12 @@ void tmlrt__wake_run(tmlrt__wake_t wake);
 /* Owner: what the arms say now (waits out a fire that is half done). */
 uint32_t tmlrt__op_ctl(tmlrt__op_t *op);
 
-/* Owner: the deadline has passed, by a clock of the owner's own; begins the cancellation. */
+/* Owner, in flight without a host: op->timer.when has passed, by a clock of the owner's own; begins
+ * the cancellation, or ends the backoff. */
 void tmlrt__op_expire(tmlrt__op_t *op);
+
+/* Owner, in flight: as `about` of the class. */
+const tmlrt__host_t *tmlrt__op_about(const tmlrt__op_t *op);
 
 /* Owner, in flight: the host that serves the operation's timer and its deadline, or NULL. */
 tmlrt__host_t *tmlrt__op_host(const tmlrt__op_t *op);

@@ -12,8 +12,10 @@
 
 /* ---- sets ----------------------------------------------------------------------------------- */
 
+/* One that was never prepared has nothing to end. */
 static bool set__is_ended(tmlrt_op_t *child) {
-    return tmlrt__op(child)->phase == TMLRT__OP_ENDED;
+    uint8_t phase = tmlrt__op(child)->phase;
+    return phase == TMLRT__OP_ENDED || phase == TMLRT__OP_IDLE;
 }
 
 /* Asks every child to end; READY when all have. */
@@ -35,11 +37,10 @@ static int32_t set__cancel(tmlrt__op_t *op, int reason) {
     return TMLRT_READY;
 }
 
-static tmlrt__host_t *set__host(const tmlrt__op_t *op) {
+static const tmlrt__host_t *set__about(const tmlrt__op_t *op) {
     for (size_t i = 0; i < op->u.set.n; i++) {
-        const tmlrt__op_t *child = tmlrt__op(op->u.set.ops[i]);
-        tmlrt__host_t     *host = NULL;
-        if (child->cls != NULL && child->cls->host != NULL) host = child->cls->host(child);
+        const tmlrt__op_t   *child = tmlrt__op(op->u.set.ops[i]);
+        const tmlrt__host_t *host = child->cls != NULL ? tmlrt__op_about(child) : NULL;
         if (host != NULL) return host;
     }
     return NULL;
@@ -66,13 +67,13 @@ static const tmlrt__op_class_t any__class = {.waits_for = "any",
                                              .start = any__resume,
                                              .resume = any__resume,
                                              .cancel = set__cancel,
-                                             .host = set__host,
+                                             .about = set__about,
                                              .always = true};
 static const tmlrt__op_class_t all__class = {.waits_for = "all",
                                              .start = all__resume,
                                              .resume = all__resume,
                                              .cancel = set__cancel,
-                                             .host = set__host,
+                                             .about = set__about,
                                              .always = true};
 
 static int set__prepare(tmlrt_op_t *op, const tmlrt__op_class_t *cls, tmlrt_op_t *const *ops,
@@ -115,8 +116,13 @@ static int32_t future__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if (op->u.future.stage == FUTURE__POLL) {
         tmlrt_cx_t inner = *cx;
         inner.reserved[0] = &op->u.future.ops;
+        tmlrt__current_t *cur = tmlrt__current();
+        cur->busy++; /* also where a plain thread polls */
+        tmlrt__current()->busy++; /* it is stackless, also where a fiber polls it */
         int32_t r = tmlrt__type_poll(op->u.future.type, op->u.future.state, &inner,
                                      op->u.future.value);
+        tmlrt__current()->busy--;
+        tmlrt__current()->busy--;
         if (r == TMLRT_PENDING) return TMLRT_PENDING;
         op->result = r == TMLRT_READY ? TMLRT_OK : TMLRT_EPANIC;
         op->u.future.stage = FUTURE__DRAIN;
@@ -154,7 +160,7 @@ int tmlrt_op_future(tmlrt_op_t *op, const tmlrt_task_type_t *type, void *state, 
 
 static int32_t yield__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     op->result = TMLRT_OK;
-    cx->waker->vtable->wake_by_ref(cx->waker->data);
+    tmlrt__task_again(cx);
     return TMLRT_PENDING;
 }
 

@@ -63,6 +63,16 @@ int tmlrt__thread_at_exit(void (*fn)(void *), void *value);
 void *tmlrt__os_alloc(size_t size, size_t align);
 void  tmlrt__os_free(void *ptr, size_t size, size_t align);
 
+/* Address space for stacks: readable and writable, no memory until touched. */
+size_t tmlrt__os_page(void);
+void  *tmlrt__os_map(size_t size); /* NULL: no room */
+void   tmlrt__os_unmap(void *ptr, size_t size);
+/* Makes whole pages fault on any access, for good. As a marker inside the mapping where the kernel
+ * has that, else as a mapping of their own. */
+int tmlrt__os_guard(void *ptr, size_t size);
+/* Gives the memory of whole pages back; they read as zeros afterwards. */
+void tmlrt__os_give_back(void *ptr, size_t size);
+
 /* Prints one line to standard error, atomically; for the watchdog and fatal errors. */
 void tmlrt__os_log(const char *line);
 

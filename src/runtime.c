@@ -72,6 +72,7 @@ static int runtime__init_workers(tmlrt_runtime_t *rt) {
 
 static void runtime__free(tmlrt_runtime_t *rt) {
     tmlrt_allocator_t mem = rt->sched.host.mem;
+    tmlrt__stacks_destroy(&rt->stacks);
     tmlrt__mem_put(&mem, rt->sched.worker, rt->sched.workers * sizeof(tmlrt__worker_t),
                    TMLRT__CACHE_LINE);
     tmlrt__mem_put(&mem, rt, sizeof *rt, TMLRT__CACHE_LINE);
@@ -82,6 +83,11 @@ static void runtime__init(tmlrt_runtime_t *rt, const tmlrt__settings_t *settings
     rt->settings = *settings;
     s->host.ops = &tmlrt__scheduler_ops;
     s->host.mem = settings->mem;
+    s->host.stacks = &rt->stacks;
+    tmlrt__stacks_init(&rt->stacks, &s->host.mem);
+    s->host.blocking = &rt->blocking;
+    tmlrt__blocking_init(&rt->blocking, &s->host, rt->settings.thread_name,
+                         settings->blocking_threads, settings->blocking_queue);
     s->host.fork_generation = tmlrt__load_relaxed(&tmlrt__fork_generation);
     s->workers = settings->workers;
     s->current_thread = settings->current_thread;
@@ -109,6 +115,7 @@ int tmlrt_runtime_create(tmlrt_runtime_t **out, const tmlrt_config_t *config) {
     if (e != TMLRT_OK) goto free_workers;
 
     if (rt->sched.current_thread) {
+        rt->sched.host.owned_before = tmlrt__current()->owned;
         tmlrt__current()->owned = &rt->sched.host;
         tmlrt__worker_away(&rt->sched.worker[0]);
     }
@@ -127,8 +134,9 @@ free_runtime:
 }
 
 static void runtime__disown(tmlrt_runtime_t *rt) {
-    tmlrt__current_t *cur = tmlrt__current();
-    if (cur->owned == &rt->sched.host) cur->owned = NULL;
+    tmlrt__host_t **link = &tmlrt__current()->owned;
+    while (*link != NULL && *link != &rt->sched.host) link = &(*link)->owned_before;
+    if (*link != NULL) *link = rt->sched.host.owned_before;
 }
 
 /* In a forked child: the threads are the parent's, and so is every byte they may have been
@@ -148,6 +156,8 @@ int tmlrt_runtime_destroy(tmlrt_runtime_t *rt) {
         e = tmlrt_runtime_shutdown(rt, 0, NULL);
         if (e != TMLRT_OK && e != TMLRT_ETIMEDOUT) return e;
     }
+    tmlrt__scheduler_see_off(&rt->sched);
+    tmlrt__blocking_end(&rt->blocking);
     runtime__stop_threads(rt);
     runtime__disown(rt);
     runtime__free_workers(rt, rt->sched.workers, false);
@@ -168,7 +178,8 @@ static tmlrt_runtime_t *runtime__or_current(tmlrt_runtime_t *rt) {
 
 int tmlrt_runtime_workers(tmlrt_runtime_t *rt) {
     rt = runtime__or_current(rt);
-    return rt != NULL ? (int)rt->sched.workers : TMLRT_EINVAL;
+    if (rt == NULL) return TMLRT_EINVAL;
+    return tmlrt__host_forked(&rt->sched.host) ? TMLRT_EFORKED : (int)rt->sched.workers;
 }
 
 const char *tmlrt_runtime_reactor(tmlrt_runtime_t *rt) {
@@ -179,7 +190,8 @@ const char *tmlrt_runtime_reactor(tmlrt_runtime_t *rt) {
 /* ---- driving ------------------------------------------------------------------------------------ */
 
 int tmlrt__runtime_check_driver(const tmlrt_runtime_t *rt) {
-    if (tmlrt__current()->busy != 0) return TMLRT_EDEADLK;
+    const tmlrt__current_t *cur = tmlrt__current();
+    if (cur->busy != 0 || cur->task != NULL) return TMLRT_EDEADLK; /* a fiber, or a blocking job */
     if (rt->sched.current_thread && rt->sched.owner != tmlrt__thread_self()) return TMLRT_EDEADLK;
     return TMLRT_OK;
 }
@@ -227,6 +239,7 @@ int64_t tmlrt_runtime_timeout(tmlrt_runtime_t *rt) {
     if (tmlrt__scheduler_has_work(&rt->sched, w) || tmlrt__load_relaxed(&w->next) != NULL) return 0;
     int64_t due = tmlrt__timers_due(&w->timers);
     if (due == INT64_MAX) return TMLRT_NEVER;
+    if (rt->sched.virtual_clock) return 0; /* it jumps there */
     int64_t now = tmlrt__scheduler_now(&rt->sched);
     return due > now ? due - now : 0;
 }
@@ -245,6 +258,7 @@ int tmlrt_runtime_stats(tmlrt_runtime_t *rt, uint32_t worker, tmlrt_worker_stats
     if (stats == NULL || stats->struct_size < sizeof stats->struct_size) return TMLRT_EINVAL;
     rt = runtime__or_current(rt);
     if (rt == NULL) return TMLRT_ENORUNTIME;
+    if (tmlrt__host_forked(&rt->sched.host)) return TMLRT_EFORKED;
     if (worker >= rt->sched.workers) return TMLRT_EINVAL;
     tmlrt__worker_t   *w = &rt->sched.worker[worker];
     tmlrt__counters_t *c = &w->count;

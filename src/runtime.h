@@ -11,9 +11,11 @@
 
 #include <tmlrt/runtime.h>
 
+#include "blocking.h"
 #include "config.h"
 #include "os.h"
 #include "scheduler.h"
+#include "stack.h"
 
 /* What the minder knows of a worker. The minder only. */
 typedef struct tmlrt__watch {
@@ -25,6 +27,8 @@ typedef struct tmlrt__watch {
 struct tmlrt_runtime {
     tmlrt__scheduler_t sched; /* first; begins with the host */
     tmlrt__settings_t  settings;
+    tmlrt__stacks_t    stacks;
+    tmlrt__blocking_t  blocking;
     tmlrt__thread_t    minder;
     tmlrt__watch_t    *watch; /* an array, one a worker */
     tmlrt__atomic_u32  minder_tick; /* futex the minder sleeps on between ticks; 1: leave */

@@ -5,6 +5,10 @@
  */
 #include "scheduler.h"
 
+#include "blocking.h"
+#include "minder_gate.h"
+#include "next_slot.h"
+
 /* The worker that this thread runs, when it belongs to `s`. */
 static tmlrt__worker_t *scheduler__own(tmlrt__scheduler_t *s) {
     tmlrt__current_t *cur = tmlrt__current();
@@ -18,6 +22,7 @@ static tmlrt__worker_t *scheduler__in_turn(tmlrt__scheduler_t *s) {
 /* ---- waking workers -------------------------------------------------------------------------- */
 
 void tmlrt__scheduler_unpark(tmlrt__scheduler_t *s, uint32_t worker) {
+    if (tmlrt__host_forked(&s->host)) return; /* the descriptor reaches the parent's worker */
     bool             called = tmlrt__parker_unpark(&s->worker[worker].parker);
     tmlrt__worker_t *own = scheduler__own(s);
     if (called && own != NULL) TMLRT__COUNT(own->count.wakes_sent, 1);
@@ -35,10 +40,7 @@ void tmlrt__scheduler_notify(tmlrt__scheduler_t *s, bool exact) {
 }
 
 void tmlrt__scheduler_wake_minder(tmlrt__scheduler_t *s) {
-    /* seq: after the worker left the set of sleepers; the minder sets this, then looks at the set:
-     * one of the two sees the other [MD-1] */
-    if (tmlrt__load_seq(&s->minder_asleep) == 0) return;
-    if (tmlrt__swap_acq_rel(&s->minder_asleep, 0) != 0) tmlrt__futex_wake(&s->minder_asleep, 1);
+    if (tmlrt__gate_open(&s->minder_asleep)) tmlrt__futex_wake(&s->minder_asleep, 1);
 }
 
 bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
@@ -51,6 +53,23 @@ bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
 
 /* ---- the host's functions ---------------------------------------------------------------------- */
 
+/* A thread from outside comes in with a task of its own making (or waking), which keeps the runtime
+ * alive only until others have run it: so it is counted from before the task is visible until it
+ * touches the scheduler no more. Whoever saw the task end sees the count. */
+static void scheduler__visit(tmlrt__scheduler_t *s) {
+    tmlrt__fetch_add_relaxed(&s->visitors, 1); /* published by the push; pairs [SD-3] */
+}
+
+static void scheduler__part(tmlrt__scheduler_t *s) {
+    /* release: our last use of the scheduler; pairs [SD-3] */
+    tmlrt__fetch_sub_release(&s->visitors, 1);
+}
+
+void tmlrt__scheduler_see_off(tmlrt__scheduler_t *s) {
+    /* acquire: observes their last use; pairs [SD-3] */
+    while (tmlrt__load_acquire(&s->visitors) != 0) tmlrt__latch_relax();
+}
+
 static void scheduler__push_outside(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
     tmlrt__inject_push(&s->inject, task);
     tmlrt__scheduler_notify(s, true);
@@ -62,32 +81,43 @@ static void scheduler__push_pinned(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
     if (scheduler__own(s) != &s->worker[index]) tmlrt__scheduler_unpark(s, index);
 }
 
+/* To another worker than the caller's own. */
+static void scheduler__hand_over(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
+    if (tmlrt__host_forked(&s->host)) return; /* nobody will run it; the queues may be half changed */
+    scheduler__visit(s);
+    if ((task->flags & TMLRT_TASK_PINNED) != 0)
+        scheduler__push_pinned(s, task);
+    else
+        scheduler__push_outside(s, task);
+    scheduler__part(s);
+}
+
 static void scheduler__schedule(tmlrt__host_t *host, tmlrt_task_t *task) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
-    if ((task->flags & TMLRT_TASK_PINNED) != 0)
-        scheduler__push_pinned(s, task);
-    else if (own != NULL)
+    if (own != NULL && (task->flags & TMLRT_TASK_PINNED) == 0)
         tmlrt__worker_push_woken(own, task);
     else
-        scheduler__push_outside(s, task);
+        scheduler__hand_over(s, task);
 }
 
 static void scheduler__spawned(tmlrt__host_t *host, tmlrt_task_t *task) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
     if (own != NULL) TMLRT__COUNT(own->count.spawned, 1);
-    if ((task->flags & TMLRT_TASK_PINNED) != 0)
-        scheduler__push_pinned(s, task);
-    else if (own != NULL)
+    if (own != NULL && (task->flags & TMLRT_TASK_PINNED) == 0)
         tmlrt__worker_push_spawned(own, task);
     else
-        scheduler__push_outside(s, task);
+        scheduler__hand_over(s, task);
 }
 
 static bool scheduler__run_inline(tmlrt__host_t *host, tmlrt_task_t *task) {
     tmlrt__worker_t *own = scheduler__own(tmlrt__scheduler(host));
     return own != NULL && tmlrt__worker_run_inline(own, task);
+}
+
+static bool scheduler__withdraw(tmlrt__host_t *host, tmlrt_task_t *task) {
+    return tmlrt__blocking_withdraw(host->blocking, task);
 }
 
 static void scheduler__timer_start(tmlrt__host_t *host, tmlrt_op_t *op) {
@@ -126,11 +156,8 @@ void tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int6
     tmlrt__worker_leave(&former);
 }
 
-static bool scheduler__drive(tmlrt__host_t *host, tmlrt__atomic_u32 *done) {
-    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
-    if (!s->current_thread || s->owner != tmlrt__thread_self()) return false;
-    tmlrt__scheduler_drive(s, done, INT64_MAX);
-    return true;
+static void scheduler__drive(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline) {
+    tmlrt__scheduler_drive(tmlrt__scheduler(host), done, deadline);
 }
 
 static void scheduler__kick(tmlrt__host_t *host) {
@@ -142,7 +169,9 @@ static void scheduler__kick(tmlrt__host_t *host) {
 static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
-    uint32_t            last = TMLRT__HOST_STOPPING;
+    /* A job of the blocking pool is inside as well. */
+    bool     inside = own != NULL || (tmlrt__current()->host == host && tmlrt__current()->task != NULL);
+    uint32_t last = inside ? TMLRT__HOST_STOPPING : TMLRT__HOST_RUNNING;
     if ((flags & TMLRT_TASK_DAEMON) != 0) {
         tmlrt__fetch_add_seq(&s->daemons, 1);
     } else if (own != NULL) {
@@ -152,9 +181,7 @@ static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
          * the two sees the other [SD-1]. Inside a task no such care is needed: the spawning task
          * is alive itself and counted. */
         tmlrt__fetch_add_seq(&s->admitted, 1);
-        last = TMLRT__HOST_RUNNING;
     }
-    if (own != NULL) last = TMLRT__HOST_STOPPING;
     if (tmlrt__load_seq(&host->phase) <= last) return TMLRT_OK;
     host->ops->ended(host, flags);
     return TMLRT_ESHUTDOWN;
@@ -170,6 +197,7 @@ static void scheduler__tell_quiet(tmlrt__scheduler_t *s) {
 static void scheduler__ended(tmlrt__host_t *host, uint32_t flags) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
+    if (own == NULL) scheduler__visit(s);
     if ((flags & TMLRT_TASK_DAEMON) != 0) {
         tmlrt__fetch_sub_seq(&s->daemons, 1);
     } else if (own != NULL) {
@@ -178,7 +206,10 @@ static void scheduler__ended(tmlrt__host_t *host, uint32_t flags) {
     } else {
         tmlrt__fetch_add_seq(&s->ended, 1);
     }
-    if (tmlrt__load_relaxed(&host->phase) != TMLRT__HOST_RUNNING) scheduler__tell_quiet(s);
+    /* seq: counted before the phase is read, as in admit [SD-1]. A worker's own count is a store,
+     * which may be late: it looks again before it sleeps, and the shutdown looks now and then. */
+    if (tmlrt__load_seq(&host->phase) != TMLRT__HOST_RUNNING) scheduler__tell_quiet(s);
+    if (own == NULL) scheduler__part(s);
 }
 
 void tmlrt__scheduler_sleeping(tmlrt__scheduler_t *s) {
@@ -189,13 +220,18 @@ void tmlrt__scheduler_sleeping(tmlrt__scheduler_t *s) {
         scheduler__tell_quiet(s);
 }
 
+uint64_t tmlrt__scheduler_ended(tmlrt__scheduler_t *s) {
+    uint64_t ended = tmlrt__load_seq(&s->ended);
+    for (uint32_t i = 0; i < s->workers; i++)
+        ended += tmlrt__load_acquire(&s->worker[i].count.ended);
+    return ended;
+}
+
 uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s) {
     /* First what ended, then what was admitted: both only grow, so if they are equal nobody was
      * alive when the first sum was complete, and what is admitted later comes from outside and is
      * refused, or from a task that is alive. acquire: pairs [SD-2] */
-    uint64_t ended = tmlrt__load_seq(&s->ended);
-    for (uint32_t i = 0; i < s->workers; i++)
-        ended += tmlrt__load_acquire(&s->worker[i].count.ended);
+    uint64_t ended = tmlrt__scheduler_ended(s);
     uint64_t admitted = tmlrt__load_seq(&s->admitted);
     for (uint32_t i = 0; i < s->workers; i++)
         admitted += tmlrt__load_acquire(&s->worker[i].count.admitted);
@@ -206,11 +242,7 @@ uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s) {
 
 bool tmlrt__scheduler_take_over(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
     bool          any = false;
-    tmlrt_task_t *next = NULL;
-    if (tmlrt__load_relaxed(&w->next) != NULL) {
-        /* acquire: observes the task; pairs [NX-1] */
-        next = tmlrt__swap_acquire(&w->next, NULL);
-    }
+    tmlrt_task_t *next = tmlrt__next_rob(&w->next);
     if (next != NULL) {
         scheduler__push_outside(s, next);
         any = true;
@@ -233,6 +265,7 @@ const tmlrt__host_ops_t tmlrt__scheduler_ops = {
     .schedule = scheduler__schedule,
     .spawned = scheduler__spawned,
     .run_inline = scheduler__run_inline,
+    .withdraw = scheduler__withdraw,
     .admit = scheduler__admit,
     .ended = scheduler__ended,
     .timer_start = scheduler__timer_start,

@@ -35,7 +35,10 @@ struct tmlrt__scheduler {
     tmlrt__atomic_u64 daemons;
     tmlrt__atomic_u32 quiet; /* bumped when the last task may have ended during a shutdown */
 
-    /* The minder (minder.h): asleep while all workers are. */
+    /* Threads from outside that are handing a task over; destroy waits until none is. */
+    tmlrt__atomic_u32 visitors;
+
+    /* The minder (minder.c): asleep while all workers are. */
     tmlrt__atomic_u32 minder_asleep;
 
     tmlrt__idle_t   idle;
@@ -68,6 +71,13 @@ bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w);
 /* Serves, from a thread that is not its own, what a stuck worker cannot: its next slot, its due
  * timers, its ready I/O. Returns true when anything came of it. */
 bool tmlrt__scheduler_take_over(tmlrt__scheduler_t *s, tmlrt__worker_t *w);
+
+/* After the last task has ended: waits for threads from outside that had queued one of them and are
+ * not out of the scheduler yet. */
+void tmlrt__scheduler_see_off(tmlrt__scheduler_t *s);
+
+/* Tasks that have ended so far, daemons aside. */
+uint64_t tmlrt__scheduler_ended(tmlrt__scheduler_t *s);
 
 /* Tasks alive that are not daemons, exactly, at some moment during the call. */
 uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s);

@@ -6,7 +6,7 @@
  *   2  wait until no task but daemons is alive, or the deadline
  *   3  name who is left; STOPPED: every spawn refused
  *   4  cancel all that is alive, daemons too, again and again (a task that was just being spawned
- *      is found the next time), until none is, or the grace time has passed
+ *      is found the next time), until none is, or none has ended for the grace time
  */
 #include "runtime.h"
 
@@ -16,7 +16,9 @@
 #include "sized.h"
 
 #define SHUTDOWN__GRACE_NS INT64_C(1000000000)
+#define SHUTDOWN__LOG_LINES 16u
 #define SHUTDOWN__SLICE_NS INT64_C(5000000) /* between two rounds of cancelling */
+#define SHUTDOWN__LOOK_NS  INT64_C(100000000) /* between two looks at the counts, if nobody tells */
 
 /* ---- stopping operations ------------------------------------------------------------------------ */
 
@@ -78,10 +80,13 @@ static uint64_t shutdown__wait(tmlrt_runtime_t *rt, bool daemons, int64_t deadli
             if (left < 0) left = 0;
         }
         if (alive == 0 || left == 0) return alive;
-        if (s->current_thread)
+        if (s->current_thread) {
             tmlrt__scheduler_drive(s, &s->quiet, deadline);
-        else
+        } else {
+            /* Daemons may keep a worker from its sleep, where it would tell us for certain. */
+            if (left < 0 || left > SHUTDOWN__LOOK_NS) left = SHUTDOWN__LOOK_NS;
             tmlrt__futex_wait(&s->quiet, seen, left);
+        }
     }
 }
 
@@ -121,6 +126,7 @@ typedef struct shutdown__list {
     }       *entry;
     size_t   n, room;
     uint64_t left_out; /* no memory to name them */
+    bool     daemons;  /* collect those, instead of the others */
 } shutdown__list_t;
 
 static bool shutdown__grow(shutdown__list_t *l) {
@@ -137,7 +143,8 @@ static bool shutdown__grow(shutdown__list_t *l) {
 
 static void shutdown__note(void *ctx, tmlrt_task_t *task) {
     shutdown__list_t *l = ctx;
-    if ((task->flags & TMLRT_TASK_DAEMON) != 0) return;
+    bool daemon = (task->flags & TMLRT_TASK_DAEMON) != 0;
+    if (daemon != l->daemons || tmlrt__state_is_new(&task->state)) return;
     if (l->n == l->room && !shutdown__grow(l)) {
         l->left_out++;
         return;
@@ -150,9 +157,8 @@ static void shutdown__note(void *ctx, tmlrt_task_t *task) {
     l->n++;
 }
 
-/* Tells the report about each, counts who is stuck, and ends the list. */
-static uint64_t shutdown__tell(shutdown__list_t *l, const tmlrt_shutdown_report_t *report) {
-    uint64_t stuck = 0;
+/* Tells the report about each, and ends the list. */
+static void shutdown__tell(shutdown__list_t *l, const tmlrt_shutdown_report_t *report) {
     for (size_t i = 0; i < l->n; i++) {
         tmlrt_task_t     *task = l->entry[i].task;
         tmlrt_straggler_t s = {.struct_size = sizeof s,
@@ -161,13 +167,11 @@ static uint64_t shutdown__tell(shutdown__list_t *l, const tmlrt_shutdown_report_
                                .site = tmlrt__task_site(task),
                                .waits_for = l->entry[i].waits_for,
                                .ended = tmlrt__state_is_complete(&task->state)};
-        if (!s.ended) stuck++;
         if (report != NULL && report->straggler != NULL) report->straggler(report->ctx, &s);
         tmlrt__task_unref(task);
     }
     if (l->entry != NULL)
         tmlrt__mem_put(l->mem, l->entry, l->room * sizeof *l->entry, _Alignof(max_align_t));
-    return stuck;
 }
 
 /* ---- the phases ------------------------------------------------------------------------------------ */
@@ -186,38 +190,54 @@ static void shutdown__begin(tmlrt_runtime_t *rt) {
 /* Cancels everything until nobody is alive; the number of those who still are. */
 static uint64_t shutdown__cancel(tmlrt_runtime_t *rt) {
     int64_t  end = tmlrt__os_now() + SHUTDOWN__GRACE_NS;
-    uint64_t alive;
+    uint64_t alive = UINT64_MAX, before;
     tmlrt__store_seq(&rt->sched.host.phase, TMLRT__HOST_STOPPED);
     do {
+        before = alive;
         tmlrt__runtime_walk(rt, shutdown__abort_one, NULL);
         alive = shutdown__wait(rt, true, tmlrt__scheduler_now(&rt->sched) + SHUTDOWN__SLICE_NS);
+        if (alive < before) end = tmlrt__os_now() + SHUTDOWN__GRACE_NS;
     } while (alive != 0 && tmlrt__os_now() < end);
     return alive;
 }
 
+/* The straggler hook of a destroy that nobody asked for a report: names the first few. */
 static void shutdown__log_straggler(void *ctx, const tmlrt_straggler_t *s) {
-    (void)ctx;
-    if (s->ended) return;
+    uint64_t *told = ctx;
+    if (s->ended || ++*told > SHUTDOWN__LOG_LINES) return;
     char line[256];
-    snprintf(line, sizeof line, "tmlrt: destroy: task '%s' (id %llu, spawned at %s) does not end; it waits for: %s",
+    snprintf(line, sizeof line,
+             "tmlrt: shutdown: task '%s' (id %llu, spawned at %s) does not end; it waits for: %s",
              s->name, (unsigned long long)s->id, s->site != NULL ? s->site : "?", s->waits_for);
+    tmlrt__os_log(line);
+}
+
+static void shutdown__log_rest(uint64_t told) {
+    if (told <= SHUTDOWN__LOG_LINES) return;
+    char line[80];
+    snprintf(line, sizeof line, "tmlrt: shutdown: and %llu more",
+             (unsigned long long)(told - SHUTDOWN__LOG_LINES));
     tmlrt__os_log(line);
 }
 
 static int shutdown__run(tmlrt_runtime_t *rt, int64_t deadline, tmlrt_shutdown_report_t *report) {
     tmlrt__scheduler_t *s = &rt->sched;
-    uint64_t            before = shutdown__alive(rt, false);
+    uint64_t            before = tmlrt__scheduler_ended(s);
     shutdown__begin(rt);
     uint64_t left = shutdown__wait(rt, false, deadline);
+    uint64_t completed = tmlrt__scheduler_ended(s) - before;
 
     shutdown__list_t list = {.mem = &s->host.mem};
     if (left != 0) tmlrt__runtime_walk(rt, shutdown__note, &list);
-    uint64_t stuck = shutdown__cancel(rt);
     left = list.n + list.left_out;
+    uint64_t stuck = shutdown__cancel(rt);
+    uint64_t stuck_tasks = shutdown__alive(rt, false);
+    list.daemons = true;
+    if (stuck != stuck_tasks) tmlrt__runtime_walk(rt, shutdown__note, &list);
     shutdown__tell(&list, report);
     if (report != NULL) {
-        report->completed = before > left ? before - left : 0;
-        report->cancelled = left > stuck ? left - stuck : 0;
+        report->completed = completed;
+        report->cancelled = left > stuck_tasks ? left - stuck_tasks : 0;
         report->stuck = stuck;
         rt->reported = true;
     }
@@ -236,9 +256,12 @@ int tmlrt_runtime_shutdown(tmlrt_runtime_t *rt, int64_t deadline, tmlrt_shutdown
         return none == TMLRT__SHUTDOWN_ENDED ? TMLRT_OK : TMLRT_EALREADY;
 
     tmlrt_shutdown_report_t own = TMLRT_SHUTDOWN_REPORT_INIT;
+    uint64_t                told = 0;
     own.straggler = shutdown__log_straggler;
+    own.ctx = &told;
     bool quiet = report != NULL || rt->reported || deadline != 0;
     e = shutdown__run(rt, deadline, quiet ? report : &own);
+    shutdown__log_rest(told);
     /* release: what the tasks did, to whoever finds it ended; pairs with the acquire of destroy */
     tmlrt__store_release(&rt->shutdown,
                          e == TMLRT_EBUSY ? TMLRT__SHUTDOWN_NONE : TMLRT__SHUTDOWN_ENDED);

@@ -9,6 +9,7 @@
 
 #include <tmlrt/time.h>
 
+#include "os.h"
 #include "sized.h"
 
 #define TASK__MAX_ALIGN 4096u
@@ -77,7 +78,7 @@ static uint64_t task__next_id(void) {
 
 static int task__check_options(const tmlrt_task_options_t *o) {
     if (o == NULL) return TMLRT_OK;
-    if (tmlrt__sized_check(o, sizeof *o) != 0 || o->reserved != 0 || o->deadline < 0) return TMLRT_EINVAL;
+    if (tmlrt__sized_check(o, sizeof *o) != 0 || o->stack_class > TMLRT_STACK_HUGE || o->deadline < 0) return TMLRT_EINVAL;
     if ((o->flags & ~(TMLRT_TASK_PINNED | TMLRT_TASK_DAEMON)) != 0) return TMLRT_EINVAL;
     return TMLRT_OK;
 }
@@ -110,7 +111,7 @@ static void task__free(tmlrt_task_t *task) {
 }
 
 int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
-                       const tmlrt_task_options_t *options, bool handle, tmlrt_task_t **out) {
+                       const tmlrt_task_options_t *options, bool admit, tmlrt_task_t **out) {
     int e = tmlrt__type_check(type);
     if (e == TMLRT_OK) e = task__check_options(options);
     if (e != TMLRT_OK) return e;
@@ -121,14 +122,14 @@ int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
     uint32_t          flags = options != NULL ? options->flags : 0;
     bool              inside = cur->host == host;
     if ((flags & TMLRT_TASK_PINNED) != 0 && (!inside || cur->worker == NULL)) return TMLRT_EINVAL;
-    e = host->ops->admit(host, flags);
+    if (admit) e = host->ops->admit(host, flags);
     if (e != TMLRT_OK) return e;
 
     uint16_t      cls;
     tmlrt_task_t *task =
         tmlrt__heap_get(host->tasks, inside ? cur->cache : NULL, task__block_size(type), &cls);
     if (task == NULL) {
-        host->ops->ended(host, flags);
+        if (admit) host->ops->ended(host, flags);
         return TMLRT_ENOMEM;
     }
     task->type = type;
@@ -145,17 +146,33 @@ int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
     task->cls = cls;
     task->pin = (uint16_t)cur->index;
     task->has_result = 0;
+    task->again = 0;
+    task->forks = (uint8_t)host->fork_generation;
     tmlrt__store_relaxed(&task->taken, 0);
     tmlrt__store_relaxed(&task->waits_for, NULL);
     e = task__make_extra(task, options);
     if (e != TMLRT_OK) {
         task__free(task);
-        host->ops->ended(host, flags);
+        if (admit) host->ops->ended(host, flags);
         return e;
     }
-    tmlrt__state_init(&task->state, handle);
     *out = task;
     return TMLRT_OK;
+}
+
+void tmlrt__task_undo(tmlrt_task_t *task) {
+    tmlrt__host_t *host = task->host;
+    uint32_t       flags = task->flags;
+    task__free(task);
+    host->ops->ended(host, flags);
+}
+
+void tmlrt__task_submit(tmlrt_task_t *task, tmlrt_task_t **handle) {
+    tmlrt__host_t *host = task->host;
+    /* Before it is queued: once it is, it may end, and be gone. */
+    tmlrt__state_init_started(&task->state, handle != NULL);
+    if (handle != NULL) *handle = task;
+    host->ops->spawned(host, task);
 }
 
 int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type, const void *init_state,
@@ -163,21 +180,23 @@ int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type, const void *
     tmlrt_task_t *task;
     if (type != NULL && type->state_size != 0 && init_state == NULL) return TMLRT_EINVAL;
     tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
-    int            e = tmlrt__task_create(host, type, options, out != NULL, &task);
+    int            e = tmlrt__task_create(host, type, options, true, &task);
     if (e != TMLRT_OK) return e;
     if (type->state_size != 0) memcpy(tmlrt__task_state(task), init_state, type->state_size);
-    /* No one else knows the task yet, but a walker of the heap may. */
-    tmlrt__state_start(&task->state);
-    if (out != NULL) *out = task;
-    host->ops->spawned(host, task);
+    tmlrt__task_submit(task, out);
     return TMLRT_OK;
 }
 
 int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
                    const tmlrt_task_options_t *options, tmlrt_task_t **out) {
+    tmlrt_task_t *task;
     if (out == NULL) return TMLRT_EINVAL;
-    return tmlrt__task_create(tmlrt__host_or_current((tmlrt__host_t *)rt), type, options, true,
-                              out);
+    int e = tmlrt__task_create(tmlrt__host_or_current((tmlrt__host_t *)rt), type, options, false,
+                               &task);
+    if (e != TMLRT_OK) return e;
+    tmlrt__state_init(&task->state, true);
+    *out = task;
+    return TMLRT_OK;
 }
 
 void *tmlrt_task_state(tmlrt_task_t *task) {
@@ -188,7 +207,13 @@ int tmlrt_task_start(tmlrt_task_t *task) {
     if (task == NULL) return TMLRT_EINVAL;
     tmlrt__host_t *host = task->host;
     if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
-    if (!tmlrt__state_start(&task->state)) return TMLRT_EALREADY;
+    if (!tmlrt__state_is_new(&task->state)) return TMLRT_EALREADY;
+    int e = host->ops->admit(host, task->flags);
+    if (e != TMLRT_OK) return e;
+    if (!tmlrt__state_start(&task->state)) {
+        host->ops->ended(host, task->flags);
+        return TMLRT_EALREADY;
+    }
     host->ops->spawned(host, task);
     return TMLRT_OK;
 }
@@ -214,7 +239,13 @@ static bool task__deadline_passed(tmlrt_task_t *task, tmlrt_cx_t *cx) {
 }
 
 static void task__step_poll(tmlrt_task_t *task, tmlrt_cx_t *cx, bool cancelled) {
-    if (cancelled || task__deadline_passed(task, cx)) {
+    bool fiber = (task->flags & TMLRT__TASK_FIBER) != 0;
+    if (task__deadline_passed(task, cx)) {
+        tmlrt__state_cancel(&task->state); /* running: it only becomes visible */
+        cancelled = true;
+    }
+    /* A fiber is told by its waits, and leaves by its own path. */
+    if (cancelled && !fiber) {
         task->outcome = (uint8_t)-TMLRT_ECANCELED;
         task->step = TMLRT__STEP_DRAIN;
         return;
@@ -225,7 +256,7 @@ static void task__step_poll(tmlrt_task_t *task, tmlrt_cx_t *cx, bool cancelled) 
     if (r == TMLRT_READY)
         task->has_result = 1;
     else
-        task->outcome = (uint8_t)-TMLRT_EPANIC;
+        task->outcome = (uint8_t)-(r == TMLRT__POLL_CANCELLED ? TMLRT_ECANCELED : TMLRT_EPANIC);
 }
 
 static void task__drop_result(tmlrt_task_t *task) {
@@ -243,7 +274,8 @@ static void task__destroy(tmlrt_task_t *task) {
 static void task__tell_joiners(tmlrt_task_t *task) {
     tmlrt__latch_lock(&task->join_latch);
     while (task->joiners != NULL) {
-        tmlrt__op_t *op = TMLRT__CONTAINER_OF(task->joiners, tmlrt__op_t, u.join.link);
+        tmlrt__op_link_t *first = task->joiners;
+        tmlrt__op_t      *op = TMLRT__CONTAINER_OF(first, tmlrt__op_t, u.join.link);
         tmlrt__task_join_remove(task, op);
         tmlrt__wake_t wake = tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED);
         tmlrt__latch_unlock(&task->join_latch);
@@ -269,16 +301,31 @@ static void task__finish(tmlrt_task_t *task) {
     host->ops->ended(host, flags);
 }
 
+void tmlrt__task_again(const tmlrt_cx_t *cx) {
+    tmlrt_task_t *task = cx->task;
+    if (task != NULL && task == tmlrt__current()->task && cx->waker->data == task &&
+        cx->waker->vtable == &tmlrt__task_waker)
+        task->again = 1;
+    else
+        cx->waker->vtable->wake_by_ref(cx->waker->data);
+}
+
 tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
-    bool              cancelled = tmlrt__state_begin(&task->state);
+    bool cancelled;
+    if (task->again != 0) {
+        task->again = 0;
+        cancelled = tmlrt__state_resume(&task->state);
+    } else {
+        cancelled = tmlrt__state_begin(&task->state);
+    }
     tmlrt__current_t *cur = tmlrt__current();
     tmlrt_task_t     *outer = cur->task;
-    uint32_t          budget = cur->budget;
+    uint32_t          busy = cur->busy, budget = cur->budget;
     tmlrt_waker_t     waker;
     tmlrt_cx_t        cx;
     tmlrt__cx_init(&cx, &waker, task);
     cur->task = task;
-    cur->busy++;
+    cur->busy = busy + 1;
     cur->budget = TMLRT__BUDGET;
 
     if (task->step == TMLRT__STEP_POLL) task__step_poll(task, &cx, cancelled);
@@ -290,11 +337,12 @@ tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
     } else {
         const char *waits_for = tmlrt__op_list_waits_for(&task->ops);
         tmlrt__store_relaxed(&task->waits_for, (void *)(uintptr_t)waits_for);
-        run = tmlrt__state_end_poll(&task->state) ? TMLRT__RUN_AGAIN : TMLRT__RUN_WAITS;
+        run = task->again != 0 || tmlrt__state_end_poll(&task->state) ? TMLRT__RUN_AGAIN
+                                                                      : TMLRT__RUN_WAITS;
     }
     cur = tmlrt__current();
     cur->task = outer;
-    cur->busy--;
+    cur->busy = busy; /* a panic may have jumped over the end of an inner count */
     cur->budget = budget;
     return run;
 }
@@ -302,29 +350,31 @@ tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
 /* ---- handles -------------------------------------------------------------------------------- */
 
 void tmlrt__task_unref(tmlrt_task_t *task) {
-    if (tmlrt__state_unref(&task->state)) task__destroy(task);
+    if (!tmlrt__state_unref(&task->state)) return;
+    /* In a forked child the heap may be as another thread of the parent left it: leave it so. */
+    if (task->forks != (uint8_t)tmlrt__load_relaxed(&tmlrt__fork_generation)) return;
+    task__destroy(task);
 }
 
 void tmlrt_task_release(tmlrt_task_t *task) {
     if (task == NULL) return;
-    if (tmlrt__state_is_new(&task->state)) {
-        /* Unstarted: nobody will run it, so the alive reference goes as well. */
-        tmlrt__host_t *host = task->host;
-        uint32_t       flags = task->flags;
-        tmlrt__task_unref(task);
-        tmlrt__task_unref(task);
-        host->ops->ended(host, flags);
-        return;
-    }
+    /* Unstarted: nobody will run it, so the alive reference goes as well. */
+    if (tmlrt__state_is_new(&task->state)) tmlrt__task_unref(task);
     tmlrt__task_unref(task);
 }
 
 int tmlrt_task_abort(tmlrt_task_t *task) {
     if (task == NULL) return TMLRT_EINVAL;
+    if (tmlrt__state_is_complete(&task->state)) return TMLRT_EALREADY; /* its host may be gone */
+    if (tmlrt__host_forked(task->host)) return TMLRT_EFORKED;
     switch (tmlrt__state_cancel(&task->state)) {
     case TMLRT__CANCEL_ENDED: return TMLRT_EALREADY;
     case TMLRT__CANCEL_QUEUE: task->host->ops->schedule(task->host, task); break;
-    case TMLRT__CANCEL_SET: break;
+    case TMLRT__CANCEL_SET:
+        if ((task->flags & TMLRT__TASK_BLOCKING) != 0 &&
+            task->host->ops->withdraw(task->host, task))
+            tmlrt__task_run(task);
+        break;
     }
     return TMLRT_OK;
 }

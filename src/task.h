@@ -2,7 +2,7 @@
 /*
  * task.h: the task: header, state and result in one block; its life from spawn to free.
  *
- *     | header, 88 bytes | state, aligned as its type says | result |
+ *     | header, 96 bytes | state, aligned as its type says | result |
  *
  * Who may touch what is said at each field. "runner" is the thread that moved the state word to
  * RUNNING; runners follow one another with acquire and release on that word.
@@ -18,6 +18,14 @@
 #include "host.h"
 #include "op.h"
 #include "task_state.h"
+
+/* Internal flag beside TMLRT_TASK_*: the state is a fiber's (fiber.c). */
+#define TMLRT__TASK_FIBER 0x80u
+/* The same: a job of the blocking pool (blocking.c), never queued on a worker. */
+#define TMLRT__TASK_BLOCKING 0x40u
+
+/* Internal answer of a poll beside TMLRT_READY and the like: cancelled before it began. */
+#define TMLRT__POLL_CANCELLED 3
 
 /* What few tasks have: names, a spawn site, a deadline. From the host's allocator. */
 typedef struct tmlrt__task_extra {
@@ -36,21 +44,22 @@ struct tmlrt_task {
     tmlrt__task_state_t      state; /* any thread, atomic; first: the heap's walker reads it */
     const tmlrt_task_type_t *type;  /* constant */
     tmlrt__host_t           *host;  /* constant; gone after destroy, when the task is complete */
-    tmlrt_task_t            *next;  /* who queued it: link of the overflow list */
+    TMLRT__WATCHED(tmlrt_task_t *) next; /* who queued it: link of the overflow list */
     tmlrt__op_list_t         ops;   /* runner: operations in flight */
-    tmlrt__op_link_t        *joiners; /* under join_latch: who waits for the end, oldest first */
+    TMLRT__WATCHED(tmlrt__op_link_t *) joiners; /* under join_latch: who waits for the end, oldest first */
     uint64_t                 id;      /* constant */
     tmlrt__task_extra_t     *extra;   /* constant after the spawn; NULL for most */
     tmlrt__heap_t           *heap;    /* constant; outlives the host */
     tmlrt__latch_t           join_latch;
-    uint8_t                  step;    /* runner: TMLRT__STEP_* */
-    uint8_t                  outcome; /* runner; published by COMPLETE: 0 or -TMLRT_E* */
+    TMLRT__WATCHED(uint8_t)  step;    /* runner: TMLRT__STEP_* */
+    TMLRT__WATCHED(uint8_t)  outcome; /* runner; published by COMPLETE: 0 or -TMLRT_E* */
     uint8_t                  flags;   /* constant: TMLRT_TASK_* */
     uint16_t                 cls;     /* constant: block class */
     uint16_t                 pin;     /* constant: worker of a pinned task */
     tmlrt__atomic_u8         taken;   /* any thread: 1 once the result was moved out or dropped */
     uint8_t                  has_result; /* runner: poll said READY */
-    uint16_t                 spare;
+    uint8_t                  again; /* runner: it wants another turn, and stays RUNNING meanwhile */
+    uint8_t                  forks; /* constant: the process's fork generation, low bits */
     tmlrt__atomic_ptr        waits_for; /* runner writes, dumps read: a constant string or NULL */
 };
 
@@ -69,9 +78,16 @@ void *tmlrt__task_result(tmlrt_task_t *task);
 /* The waker vtable of tasks; data is the task. */
 extern const tmlrt_waker_vtable_t tmlrt__task_waker;
 
-/* Makes an unstarted task of `host`, state uninitialised. Checks type and options. */
+/* Makes a task of `host`: state uninitialised, state word still 0, so that nobody sees it. Checks
+ * type and options. `admit`: also counts it as alive, or is refused. */
 int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
-                       const tmlrt_task_options_t *options, bool handle, tmlrt_task_t **out);
+                       const tmlrt_task_options_t *options, bool admit, tmlrt_task_t **out);
+
+/* Takes an admitted task back that was not submitted. */
+void tmlrt__task_undo(tmlrt_task_t *task);
+
+/* Publishes an admitted task, with a handle to *handle unless that is NULL, and queues it. */
+void tmlrt__task_submit(tmlrt_task_t *task, tmlrt_task_t **handle);
 
 /* Runs a task that was taken from a queue: one poll (or one step of its ending). RUN_AGAIN: it was
  * woken meanwhile and the caller queues it; otherwise the caller must not touch it any more. */
@@ -80,6 +96,10 @@ tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task);
 
 /* Under join_latch: takes a registered waiter out. */
 void tmlrt__task_join_remove(tmlrt_task_t *task, tmlrt__op_t *op);
+
+/* The owner of `cx`, inside its poll: asks for another turn. Cheaper than a wake where the task
+ * itself is what would be woken. */
+void tmlrt__task_again(const tmlrt_cx_t *cx);
 
 /* Drops one reference, freeing the task with the last one. Any thread, also after the host. */
 void tmlrt__task_unref(tmlrt_task_t *task);

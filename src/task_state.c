@@ -17,12 +17,19 @@ void tmlrt__state_init(tmlrt__task_state_t *s, bool handle) {
     tmlrt__store_release(s, TMLRT__TASK_NEW + (handle ? 2 : 1) * TMLRT__TASK_REF);
 }
 
+void tmlrt__state_init_started(tmlrt__task_state_t *s, bool handle) {
+    /* release: publishes header and state; pairs [TS-1], [TS-5] */
+    tmlrt__store_release(s, TMLRT__TASK_NOTIFIED + (handle ? 2 : 1) * TMLRT__TASK_REF);
+}
+
 bool tmlrt__state_start(tmlrt__task_state_t *s) {
     uint64_t word = tmlrt__load_relaxed(s);
+    uint64_t next;
     do {
         if ((word & TMLRT__TASK_NEW) == 0) return false;
+        next = (word & ~TMLRT__TASK_NEW) | TMLRT__TASK_NOTIFIED;
         /* release: publishes the state that the maker wrote; pairs [TS-1] */
-    } while (!tmlrt__cas_weak_release(s, &word, word - TMLRT__TASK_NEW + TMLRT__TASK_NOTIFIED));
+    } while (!tmlrt__cas_weak_release(s, &word, next));
     return true;
 }
 
@@ -52,6 +59,15 @@ bool tmlrt__state_begin(tmlrt__task_state_t *s) {
     /* acquire: observes what wakers and the last runner wrote; pairs [TS-1], [TS-2] */
     uint64_t old = tmlrt__fetch_sub_acquire(s, TMLRT__TASK_NOTIFIED - TMLRT__TASK_RUNNING);
     return (old & TMLRT__TASK_CANCEL) != 0;
+}
+
+bool tmlrt__state_resume(tmlrt__task_state_t *s) {
+    uint64_t word = tmlrt__load_relaxed(s);
+    /* A wake that this misses stays set, and is found at the end of the poll.
+     * acquire: observes what the wakers wrote; pairs [TS-1] */
+    if ((word & TMLRT__TASK_NOTIFIED) != 0)
+        word = tmlrt__fetch_and_acquire(s, ~TMLRT__TASK_NOTIFIED);
+    return (word & TMLRT__TASK_CANCEL) != 0;
 }
 
 bool tmlrt__state_end_poll(tmlrt__task_state_t *s) {
@@ -89,6 +105,10 @@ bool tmlrt__state_is_new(const tmlrt__task_state_t *s) {
     return (tmlrt__load_relaxed((tmlrt__task_state_t *)s) & TMLRT__TASK_NEW) != 0;
 }
 
+bool tmlrt__state_is_cancelled(const tmlrt__task_state_t *s) {
+    return (tmlrt__load_relaxed((tmlrt__task_state_t *)s) & TMLRT__TASK_CANCEL) != 0;
+}
+
 bool tmlrt__state_is_running(const tmlrt__task_state_t *s) {
     return (tmlrt__load_relaxed((tmlrt__task_state_t *)s) & TMLRT__TASK_RUNNING) != 0;
 }
@@ -114,7 +134,8 @@ bool tmlrt__state_unref(tmlrt__task_state_t *s) {
 bool tmlrt__state_try_ref(tmlrt__task_state_t *s) {
     uint64_t word = tmlrt__load_relaxed(s);
     do {
-        if (word == 0 || (word & TMLRT__TASK_COMPLETE) != 0) return false;
+        /* No references, and not 0 yet: somebody is about to free it. */
+        if (state__refs(word) == 0 || (word & TMLRT__TASK_COMPLETE) != 0) return false;
         /* acquire: observes the header; pairs [TS-5] */
     } while (!tmlrt__cas_weak_acquire(s, &word, word + TMLRT__TASK_REF));
     return true;

@@ -44,6 +44,9 @@ typedef tmlrt__atomic_u64 tmlrt__task_state_t;
  * a walker of the heap may see it. */
 void tmlrt__state_init(tmlrt__task_state_t *s, bool handle);
 
+/* The same for a task that is started at once: NOTIFIED; the caller queues it. */
+void tmlrt__state_init_started(tmlrt__task_state_t *s, bool handle);
+
 /* NEW -> NOTIFIED. Before anyone else knows the task, or by the holder of its handle. False when it
  * was started before. */
 bool tmlrt__state_start(tmlrt__task_state_t *s);
@@ -59,6 +62,10 @@ tmlrt__cancel_t tmlrt__state_cancel(tmlrt__task_state_t *s);
 /* NOTIFIED -> RUNNING, by who took it from a queue. Observes what the wakers wrote. True when
  * cancellation has been asked for. */
 bool tmlrt__state_begin(tmlrt__task_state_t *s);
+
+/* Still RUNNING: the runner goes on with a task that it, or another, had queued while it was
+ * RUNNING (it wanted another turn). As begin, without a read-modify-write unless it was woken. */
+bool tmlrt__state_resume(tmlrt__task_state_t *s);
 
 /* RUNNING -> idle at the end of a poll that said PENDING. True: woken (or cancelled) meanwhile; it
  * is NOTIFIED and the caller must queue it. */
@@ -77,6 +84,9 @@ bool tmlrt__state_join(tmlrt__task_state_t *s);
 /* True when complete; then the result and outcome are observed. */
 bool tmlrt__state_is_complete(const tmlrt__task_state_t *s);
 
+/* True once cancellation has been asked for. */
+bool tmlrt__state_is_cancelled(const tmlrt__task_state_t *s);
+
 /* True while a runner has it. A hint. */
 bool tmlrt__state_is_running(const tmlrt__task_state_t *s);
 
@@ -90,7 +100,8 @@ void tmlrt__state_ref(tmlrt__task_state_t *s);
 /* Gives up one reference; true: it was the last, the caller frees the task. */
 bool tmlrt__state_unref(tmlrt__task_state_t *s);
 
-/* A walker found the word non-zero: takes a reference unless the task is free or complete. */
+/* A walker found the word non-zero: takes a reference unless the task is free, about to be, or
+ * complete. */
 bool tmlrt__state_try_ref(tmlrt__task_state_t *s);
 
 #endif

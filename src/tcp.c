@@ -24,7 +24,8 @@
         .op = {.waits_for = (name),                                                                \
                .start = tmlrt__io_start,                                                           \
                .resume = tmlrt__io_resume,                                                         \
-               .cancel = tmlrt__io_cancel},                                                        \
+               .cancel = tmlrt__io_cancel,                                                         \
+               .about = tmlrt__io_about},                                                          \
         .kind = (what), .dir = (direction)                                                         \
     }
 
@@ -49,7 +50,7 @@ static int tcp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_soc
 static int tcp__prepare_bytes(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
                               const void *buf, size_t size) {
     bool bad = (buf == NULL && size != 0) || size > INT64_MAX;
-    int  e = tcp__prepare(pub, cls, sock, TMLRT__SOURCE_STREAM, bad);
+    int e = tcp__prepare(pub, cls, sock, TMLRT__SOURCE_STREAM, bad);
     if (e != TMLRT_OK) return e;
     tmlrt__op(pub)->u.io.buf = (void *)(uintptr_t)buf;
     tmlrt__op(pub)->u.io.len = size;
@@ -99,10 +100,10 @@ int tmlrt_op_writev(tmlrt_op_t *op, tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size
 size_t tmlrt_op_transferred(const tmlrt_op_t *pub) {
     if (pub == NULL) return 0;
     const tmlrt__op_t *op = (const tmlrt__op_t *)(const void *)pub;
-    bool moves = op->phase == TMLRT__OP_ENDED &&
-                 (op->cls == &tcp__read.op || op->cls == &tcp__read_exact.op ||
-                  op->cls == &tcp__readv.op || op->cls == &tcp__write.op ||
-                  op->cls == &tcp__writev.op);
+    bool moves =
+        op->phase == TMLRT__OP_ENDED &&
+        (op->cls == &tcp__read.op || op->cls == &tcp__read_exact.op || op->cls == &tcp__readv.op ||
+         op->cls == &tcp__write.op || op->cls == &tcp__writev.op);
     return moves ? (size_t)op->u.io.u.backend[TMLRT__IO_DONE] : 0;
 }
 
@@ -151,8 +152,8 @@ static int32_t tcp__accept_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if (op->u.io.u.backend[TCP__HELD] == 0) {
         if (!tmlrt__io_claim(op)) return TMLRT_READY;
     } else { /* after a rest */
-        tmlrt__sw_is_t is = tmlrt__sw_check(&s->word[TMLRT__DIR_READ],
-                                            &op->u.io.u.backend[TMLRT__IO_SEEN]);
+        tmlrt__sw_is_t is =
+            tmlrt__sw_check(&s->word[TMLRT__DIR_READ], &op->u.io.u.backend[TMLRT__IO_SEEN]);
         if (is == TMLRT__SW_IS_CLOSED) return tmlrt__io_end(op, TMLRT_ECANCELED);
         if (is == TMLRT__SW_IS_STOPPED) return tmlrt__io_end(op, TMLRT_ESHUTDOWN);
     }
@@ -175,7 +176,8 @@ static const tmlrt__io_class_t tcp__accept = {
     .op = {.waits_for = "accept",
            .start = tcp__accept_start,
            .resume = tcp__accept_resume,
-           .cancel = tcp__accept_cancel},
+           .cancel = tcp__accept_cancel,
+           .about = tmlrt__io_about},
     .kind = TMLRT__IO_ACCEPT,
     .dir = TMLRT__DIR_READ,
 };
@@ -191,7 +193,7 @@ int tmlrt_op_accept(tmlrt_op_t *op, tmlrt_sock_t *listener, tmlrt_sock_t **out) 
 /* The end of an attempt: the handle goes to the user, or away. */
 static int32_t tcp__connect_answer(tmlrt__op_t *op, int32_t answer) {
     if (answer != TMLRT_READY) return answer;
-    tmlrt_sock_t  *sock = op->u.io.handle;
+    tmlrt_sock_t *sock = op->u.io.handle;
     tmlrt_sock_t **out = op->u.io.buf;
     if (op->result == TMLRT_OK)
         *out = sock;
@@ -204,7 +206,7 @@ static int32_t tcp__connect_answer(tmlrt__op_t *op, int32_t answer) {
 static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_addr_t *addr,
                              const tmlrt_tcp_options_t *options) {
     tmlrt_tcp_options_t o;
-    int                 e = tmlrt__tcp_options(options, &o, false);
+    int e = tmlrt__tcp_options(options, &o, false);
     if (e != TMLRT_OK) return e;
     int fd = tmlrt__sock_make(addr, &o, false);
     if (fd < 0) return fd;
@@ -222,9 +224,9 @@ static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_a
 
 static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__host_t *host = tmlrt__host_or_current(op->u.io.handle);
-    const tmlrt_addr_t        *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
+    const tmlrt_addr_t *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
     const tmlrt_tcp_options_t *options = (const void *)(uintptr_t)op->u.io.u.backend[TCP__OPTIONS];
-    int                        e = TMLRT_OK;
+    int e = TMLRT_OK;
     if (host == NULL)
         e = TMLRT_ENORUNTIME;
     else if (tmlrt__host_forked(host))
@@ -237,7 +239,7 @@ static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if (e != TMLRT_OK) return TMLRT_READY;
 
     tmlrt_addr_t copy = *addr;
-    void        *out = op->u.io.buf;
+    void *out = op->u.io.buf;
     op->u.io.buf = tmlrt__addr_sys(&copy);
     op->u.io.len = copy.length_;
     int32_t answer = tmlrt__io_submit(op, cx);
@@ -257,7 +259,8 @@ static const tmlrt__io_class_t tcp__connect = {
     .op = {.waits_for = "connect",
            .start = tcp__connect_start,
            .resume = tcp__connect_resume,
-           .cancel = tcp__connect_cancel},
+           .cancel = tcp__connect_cancel,
+           .about = tmlrt__io_about},
     .kind = TMLRT__IO_CONNECT,
     .dir = TMLRT__DIR_WRITE,
 };

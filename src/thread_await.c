@@ -22,8 +22,11 @@ static _Thread_local await__record_t *await__own;
 static void await__unref(void *data) {
     await__record_t *r = data;
     /* release: our use is over; acquire: so is everybody's; pairs [AW-2] */
-    if (tmlrt__fetch_sub_acq_rel(&r->refs, 1) == 1)
-        tmlrt__mem_put(&tmlrt__mem_default, r, sizeof *r, _Alignof(await__record_t));
+    if (tmlrt__fetch_sub_acq_rel(&r->refs, 1) != 1) return;
+    tmlrt__atomic_unmake(&r->woken);
+    tmlrt__atomic_unmake(&r->refs);
+    tmlrt__atomic_unmake(&r->latch.held);
+    tmlrt__mem_put(&tmlrt__mem_default, r, sizeof *r, _Alignof(await__record_t));
 }
 
 static void await__wake_by_ref(void *data) {
@@ -34,6 +37,12 @@ static void await__wake_by_ref(void *data) {
     if (r->driven != NULL) r->driven->ops->kick(r->driven);
     tmlrt__latch_unlock(&r->latch);
     tmlrt__futex_wake(&r->woken, 1);
+}
+
+/* At the thread's end. A later destructor of the thread may still await: it makes a new record. */
+static void await__forget(void *data) {
+    await__own = NULL;
+    await__unref(data);
 }
 
 static void await__wake(void *data) {
@@ -57,8 +66,10 @@ static await__record_t *await__get(void) {
     if (await__own != NULL) return await__own;
     await__record_t *r = tmlrt__mem_zero(&tmlrt__mem_default, sizeof *r, _Alignof(await__record_t));
     if (r == NULL) return NULL;
-    tmlrt__store_relaxed(&r->refs, 1);
-    if (tmlrt__thread_at_exit(await__unref, r) != TMLRT_OK) {
+    tmlrt__atomic_make(&r->woken, 0);
+    tmlrt__atomic_make(&r->refs, 1);
+    tmlrt__atomic_make(&r->latch.held, 0);
+    if (tmlrt__thread_at_exit(await__forget, r) != TMLRT_OK) {
         tmlrt__mem_put(&tmlrt__mem_default, r, sizeof *r, _Alignof(await__record_t));
         return NULL;
     }
@@ -83,17 +94,27 @@ static void await__drive(await__record_t *r, tmlrt__host_t *host, int64_t deadli
     tmlrt__latch_lock(&r->latch);
     r->driven = host;
     tmlrt__latch_unlock(&r->latch);
-    bool driven = host->ops->drive(host, &r->woken);
+    host->ops->drive(host, &r->woken, deadline);
     tmlrt__latch_lock(&r->latch);
     r->driven = NULL;
     tmlrt__latch_unlock(&r->latch);
-    if (!driven) await__block(r, deadline);
+}
+
+/* Which of this thread's current-thread hosts to drive: the one that the operation is about, else
+ * the newest; NULL when it has none. */
+static tmlrt__host_t *await__choose(const tmlrt__op_t *op) {
+    const tmlrt__host_t *about = tmlrt__op_about(op);
+    tmlrt__host_t       *newest = tmlrt__current()->owned;
+    for (tmlrt__host_t *h = newest; h != NULL; h = h->owned_before)
+        if (h == about) return h;
+    return newest;
 }
 
 int tmlrt_op_await(tmlrt_op_t *pub) {
     if (pub == NULL) return TMLRT_EINVAL;
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
+    if (cur->fiber != NULL) return cur->await(pub);
     await__record_t *r = await__get();
     if (r == NULL) return TMLRT_ENOMEM;
 
@@ -101,15 +122,21 @@ int tmlrt_op_await(tmlrt_op_t *pub) {
     tmlrt_waker_t waker = {r, &await__vtable};
     tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
     for (;;) {
-        tmlrt__store_relaxed(&r->woken, 0);
+        /* A swap, because a store could go over a wake that the poll below has not seen yet, or go
+         * into effect after that poll. acquire: observes what that waker wrote; pairs [AW-1] */
+        tmlrt__swap_acquire(&r->woken, 0);
+        cur->budget = TMLRT__BUDGET; /* of a blocking job: it has a thread of its own */
         if (tmlrt_op_poll(pub, &cx) == TMLRT_READY) return TMLRT_OK;
-        tmlrt__host_t *host = tmlrt__op_host(op);
-        int64_t        deadline = host == NULL ? op->timer.when : TMLRT_NEVER;
-        if (host == NULL) host = cur->owned;
+        /* Where no host keeps the time, we do, on the clock of what we drive; until it is told. */
+        bool           ours = tmlrt__op_host(op) == NULL && op->reason == 0;
+        int64_t        deadline = ours ? op->timer.when : TMLRT_NEVER;
+        tmlrt__host_t *host = await__choose(op);
         if (host != NULL)
             await__drive(r, host, deadline);
         else
             await__block(r, deadline);
-        if (deadline != TMLRT_NEVER && tmlrt__os_now() >= deadline) tmlrt__op_expire(op);
+        if (deadline == TMLRT_NEVER) continue;
+        int64_t now = host != NULL ? host->ops->now(host) : tmlrt__os_now();
+        if (now >= deadline) tmlrt__op_expire(op);
     }
 }

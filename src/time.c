@@ -86,7 +86,7 @@ int tmlrt_op_sleep_until(tmlrt_op_t *op, tmlrt_runtime_t *rt, int64_t abs_ns) {
 int tmlrt_sleep(int64_t ns) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->owned == NULL) {
+    if (cur->owned == NULL && cur->fiber == NULL) {
         if (ns > 0) tmlrt__os_sleep_until(time__add(tmlrt__os_now(), ns));
         return TMLRT_OK;
     }

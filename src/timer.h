@@ -22,7 +22,7 @@
 typedef struct tmlrt__timers {
     tmlrt__latch_t    latch;
     tmlrt__atomic_i64 due; /* any thread: a lower bound of the next deadline; written under latch */
-    int64_t           sleeps_until; /* under latch: INT64_MIN while the worker is awake */
+    TMLRT__WATCHED(int64_t) sleeps_until; /* under latch: INT64_MIN while the worker is awake */
     tmlrt__wheel_t    wheel;        /* under latch */
 } tmlrt__timers_t;
 

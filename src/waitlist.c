@@ -34,6 +34,23 @@ tmlrt__op_t *tmlrt__waitlist_pop(tmlrt__waitlist_t *wl) {
     return node != NULL ? TMLRT__CONTAINER_OF(node, tmlrt__op_t, u.wait.link) : NULL;
 }
 
+void tmlrt__waitlist_settle(tmlrt__waitlist_t *wl) {
+    uint32_t spins = 0;
+    /* It held the latch when it published the fire that we have seen, so this load cannot miss it.
+     * acquire: its last use of the object comes before ours; pairs [LATCH-1] */
+    while (tmlrt__load_acquire(&wl->latch.held) != 0) {
+        if (++spins < TMLRT__LATCH_SPINS)
+            tmlrt__cpu_pause();
+        else
+            tmlrt__latch_relax();
+    }
+}
+
+uint64_t tmlrt__waitlist_rounds(tmlrt__waitlist_t *wl) {
+    /* acquire: what was written before the fires that it counts; pairs [WL-1] */
+    return tmlrt__load_acquire(&wl->rounds);
+}
+
 void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result) {
     /* Those who wait now are cut off into a list of their own, so that whoever comes meanwhile is
      * not served; it stays under the latch, so that they may still cancel. */
@@ -41,9 +58,11 @@ void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result) {
     tmlrt__list_init(&now);
     tmlrt__latch_lock(&wl->latch);
     waitlist__init_head(wl);
-    wl->rounds++;
+    /* release: what the caller wrote before, to who sees the count; pairs [WL-1] */
+    tmlrt__store_release(&wl->rounds, tmlrt__load_relaxed(&wl->rounds) + 1);
     tmlrt__list_splice_back(&now, &wl->head);
-    while (!tmlrt__list_is_empty(&now)) {
+    bool more = !tmlrt__list_is_empty(&now);
+    while (more) {
         tmlrt__wake_t wakes[WAITLIST__BATCH];
         int           n = 0;
         while (n < WAITLIST__BATCH && !tmlrt__list_is_empty(&now)) {
@@ -52,8 +71,11 @@ void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result) {
             op->result = result;
             wakes[n++] = tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED);
         }
+        /* Known before the latch is given up: after the last one the object may be gone. */
+        more = !tmlrt__list_is_empty(&now);
         tmlrt__latch_unlock(&wl->latch);
         for (int i = 0; i < n; i++) tmlrt__wake_run(wakes[i]);
+        if (!more) return;
         tmlrt__latch_lock(&wl->latch);
     }
     tmlrt__latch_unlock(&wl->latch);

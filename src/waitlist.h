@@ -17,10 +17,10 @@
 #include "op.h"
 
 typedef struct tmlrt__waitlist {
-    tmlrt__latch_t latch;
-    uint32_t       permits; /* under the latch; the object's own use */
-    tmlrt__list_t  head;    /* under the latch */
-    uint64_t       rounds;  /* under the latch: how often all were fired */
+    tmlrt__latch_t    latch;
+    uint32_t          permits; /* under the latch; the object's own use */
+    tmlrt__list_t     head;    /* under the latch */
+    tmlrt__atomic_u64 rounds;  /* written under the latch, read by any: how often all were fired */
 } tmlrt__waitlist_t;
 
 /* Owner of the operation, latch held, in start: arms it and puts it last. */
@@ -31,6 +31,13 @@ bool tmlrt__waitlist_remove(tmlrt__waitlist_t *wl, tmlrt__op_t *op);
 
 /* Latch held: takes the oldest out and returns it, not yet fired; NULL when none waits. */
 tmlrt__op_t *tmlrt__waitlist_pop(tmlrt__waitlist_t *wl);
+
+/* Owner of an operation that has fired, in resume: waits until whoever fired it has given the latch
+ * up. After that the object is the caller's to end. */
+void tmlrt__waitlist_settle(tmlrt__waitlist_t *wl);
+
+/* How often all have been fired. What was written before a fire that is counted is visible. */
+uint64_t tmlrt__waitlist_rounds(tmlrt__waitlist_t *wl);
 
 /* No lock held: fires everyone who waits now, with `result`. */
 void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result);

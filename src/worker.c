@@ -5,6 +5,7 @@
  */
 #include "worker.h"
 
+#include "next_slot.h"
 #include "scheduler.h"
 
 #define WORKER__NEXT_USES    3u    /* of the next slot in a row */
@@ -81,13 +82,16 @@ void tmlrt__worker_leave(const tmlrt__current_t *former) {
 void tmlrt__worker_away(tmlrt__worker_t *w) {
     tmlrt__idle_park(&w->sched->idle, w->index, w->searching);
     w->searching = false;
-    /* What is there already, or came just now, must show at the handle as well. */
-    if (!tmlrt__parker_begin(&w->parker) || tmlrt__scheduler_has_work(w->sched, w))
+    tmlrt__timers_sleep(&w->timers); /* an earlier timer from outside must show at the handle */
+    /* What is there already, or came just now, must show there as well. */
+    if (!tmlrt__parker_begin(&w->parker) || tmlrt__scheduler_has_work(w->sched, w) ||
+        tmlrt__load_relaxed(&w->next) != NULL)
         w->driver->cls->wake(w->driver);
 }
 
 void tmlrt__worker_back(tmlrt__worker_t *w) {
     tmlrt__parker_end(&w->parker);
+    tmlrt__timers_awake(&w->timers);
     w->searching = !tmlrt__idle_unpark(&w->sched->idle, w->index);
 }
 
@@ -123,13 +127,6 @@ static tmlrt_task_t *worker__pop_pinned(tmlrt__worker_t *w) {
     return task;
 }
 
-/* Takes what lies in the next slot; others may take it when we are stuck, hence the swap. */
-static tmlrt_task_t *worker__take_next(tmlrt__worker_t *w) {
-    if (tmlrt__load_relaxed(&w->next) == NULL) return NULL;
-    /* relaxed: our own write; a taker's swap publishes nothing to us */
-    return tmlrt__swap_relaxed(&w->next, NULL);
-}
-
 void tmlrt__worker_push_woken(tmlrt__worker_t *w, tmlrt_task_t *task) {
     if (tmlrt__current()->task == NULL) {
         /* From the driver, the timers or a hook, not from a poll: in turn. */
@@ -137,9 +134,8 @@ void tmlrt__worker_push_woken(tmlrt__worker_t *w, tmlrt_task_t *task) {
         if (!w->dispatching) tmlrt__scheduler_notify(w->sched, true);
         return;
     }
-    tmlrt_task_t *displaced = worker__take_next(w);
-    /* release: publishes the task to who takes it while we are stuck; pairs [NX-1] */
-    tmlrt__store_release(&w->next, task);
+    tmlrt_task_t *displaced = tmlrt__next_take(&w->next);
+    tmlrt__next_put(&w->next, task);
     if (displaced == NULL) return;
     worker__push_fifo(w, displaced);
     tmlrt__scheduler_notify(w->sched, true);
@@ -182,7 +178,9 @@ static void worker__run_task(tmlrt__worker_t *w, tmlrt_task_t *task) {
 }
 
 bool tmlrt__worker_run_inline(tmlrt__worker_t *w, tmlrt_task_t *task) {
-    if (w->depth >= WORKER__DEPTH || !tmlrt__deque_take_if(&w->deque, task)) return false;
+    /* Not on the stack of a fiber, which may be small. */
+    if (w->depth >= WORKER__DEPTH || tmlrt__current()->fiber != NULL) return false;
+    if (!tmlrt__deque_take_if(&w->deque, task)) return false;
     w->depth++;
     worker__run_task(w, task);
     w->depth--;
@@ -219,7 +217,7 @@ static tmlrt_task_t *worker__pick_queues(tmlrt__worker_t *w) {
 
 /* The next task by the rules of worker.h, or NULL. */
 static tmlrt_task_t *worker__pick(tmlrt__worker_t *w) {
-    tmlrt_task_t *task = worker__take_next(w);
+    tmlrt_task_t *task = tmlrt__next_take(&w->next);
     if (task != NULL) {
         if (w->next_uses++ < WORKER__NEXT_USES) return task;
         worker__push_fifo(w, task);
@@ -368,8 +366,12 @@ static void worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t d
         TMLRT__COUNT(w->count.events, events);
     }
     w->searching = !tmlrt__idle_unpark(&s->idle, w->index);
-    if (again) return;
-    tmlrt__scheduler_wake_minder(s);
+    tmlrt__scheduler_wake_minder(s); /* also when we did not sleep: it may have seen our bit */
+    if (again) {
+        if (!w->searching) tmlrt__idle_search_again(&s->idle);
+        w->searching = true;
+        return;
+    }
     w->asked_at = tmlrt__scheduler_now(s);
     w->since_driver = 0;
     worker__expire(w, w->asked_at);
@@ -381,7 +383,10 @@ static void worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t d
 void tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline) {
     /* acquire: observes what was written before it was set; pairs [WK-1] */
     while (tmlrt__load_acquire(done) == 0) {
-        if (worker__driver_is_due(w)) worker__ask(w, false);
+        if (worker__driver_is_due(w)) {
+            worker__ask(w, false);
+            if (w->asked_at >= deadline) break; /* also while tasks never let us sleep */
+        }
         tmlrt_task_t *task = worker__pick(w);
         if (task == NULL) task = worker__search(w);
         if (task != NULL) {
@@ -395,13 +400,23 @@ void tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t dead
     worker__end_search(w);
 }
 
+static size_t worker__ready(tmlrt__worker_t *w) {
+    return tmlrt__deque_size_hint(&w->deque) + tmlrt__deque_size_hint(&w->fifo) +
+           tmlrt__inject_size(&w->sched->inject) + tmlrt__load_relaxed(&w->pinned_count) +
+           (tmlrt__load_relaxed(&w->next) != NULL);
+}
+
 uint64_t tmlrt__worker_run_ready(tmlrt__worker_t *w) {
     uint64_t before = tmlrt__load_relaxed(&w->count.polls);
     worker__ask(w, true); /* also takes the wake that made the handle readable */
-    size_t ready = tmlrt__deque_size_hint(&w->deque) + tmlrt__deque_size_hint(&w->fifo) +
-                   tmlrt__inject_size(&w->sched->inject) + tmlrt__load_relaxed(&w->pinned_count) +
-                   1;
-    for (; ready > 0; ready--) {
+    size_t ready = worker__ready(w);
+    if (ready == 0 && w->sched->virtual_clock) {
+        worker__timeout(w, INT64_MAX); /* the clock jumps */
+        tmlrt__timers_awake(&w->timers);
+        worker__ask(w, false);
+        ready = worker__ready(w);
+    }
+    for (ready++; ready > 0; ready--) {
         tmlrt_task_t *task = worker__pick(w);
         if (task == NULL) break;
         worker__run_task(w, task);

@@ -10,7 +10,7 @@
  *
  * Order, and the bounds it gives (a pick is one task taken from other than the next slot; at most 4
  * polls are between two picks):
- *   - deque and fifo take turns; the fifo's k-th task runs within 2k + 2 picks;
+ *   - deque and fifo take turns; the fifo's k-th task runs within 3k + 3 picks;
  *   - every 16th pick takes the oldest of the deque, every 32nd looks at the global queue first,
  *     every 8th at the pinned ones: so no task waits for an unbounded stream of newer ones;
  *   - the driver is asked when all that it brought last time has been served and 61 polls have

@@ -101,7 +101,8 @@ TMLRT_API int tmlrt_op_all(tmlrt_op_t *op, tmlrt_op_t *const *ops, size_t n);
 TMLRT_API int tmlrt_op_future(tmlrt_op_t *op, const tmlrt_task_type_t *type, void *state,
                               void *result);
 
-/* Ready after every task that was ready before has had its turn on this worker.
+/* Ready after every woken or yielding task that was queued on this worker before has had its turn,
+ * and a share of the freshly spawned ones.
  * Errors: TMLRT_EINVAL, TMLRT_EBUSY. */
 TMLRT_API int tmlrt_op_yield(tmlrt_op_t *op);
 

@@ -34,7 +34,8 @@ TMLRT_BEGIN_DECLS
 #define TMLRT_CLOCK_REAL    1 /* monotonic */
 #define TMLRT_CLOCK_VIRTUAL 2 /* starts at 0 and jumps to the next deadline; current-thread only */
 
-#define TMLRT_MAX_WORKERS 1024
+#define TMLRT_MAX_WORKERS  1024
+#define TMLRT_MAX_BLOCKING 16384
 
 /* Where memory comes from. The runtime asks for slabs and large tasks, never per task. `size` and
  * `align` are given back on free. The context must outlive the last handle and waker, also past
@@ -78,11 +79,15 @@ typedef struct tmlrt_config {
     /* Called by the watchdog's thread, once a stuck poll; NULL: one line to standard error. */
     void (*on_stuck)(void *hook_ctx, const tmlrt_stuck_t *stuck);
     void *hook_ctx;
+    uint32_t blocking_threads; /* of the blocking pool, at most: 1..TMLRT_MAX_BLOCKING; default 512;
+                                  TMLRT_BLOCKING_THREADS */
+    uint32_t blocking_queue;   /* jobs that may wait for one of them; default 65,536;
+                                  TMLRT_BLOCKING_QUEUE */
 } tmlrt_config_t;
 
 #define TMLRT_CONFIG_INIT                                                                          \
     {                                                                                              \
-        sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL            \
+        sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0      \
     }
 
 /* Makes a runtime. `config` may be NULL (all defaults). Owns: *rt is the caller's until
@@ -155,8 +160,8 @@ typedef struct tmlrt_shutdown_report {
 /* Shuts down in phases. At once: spawns from outside get TMLRT_ESHUTDOWN, pending and new accepts
  * end with TMLRT_ESHUTDOWN, tmlrt_op_stopping becomes ready. Tasks go on and may spawn until all
  * but daemons have ended or `deadline` (absolute, ns on tmlrt_now; TMLRT_NEVER: none; 0: now) has
- * passed. Then all that is left is cancelled, in two phases (request, acknowledgement); what has
- * not ended one second later counts as stuck. `report` may be NULL.
+ * passed. Then all that is left is cancelled, in two phases (request, acknowledgement); once no task
+ * has ended for a second, what is left counts as stuck. `report` may be NULL.
  * Returns TMLRT_OK (all ended by themselves, daemons were cancelled), TMLRT_ETIMEDOUT (some had to
  * be cancelled) or TMLRT_EBUSY (some are stuck; calling again tries again).
  * Suspends: blocks the calling thread. Threads: any plain thread, one at a time; current-thread:

@@ -40,7 +40,8 @@ typedef struct tmlrt_task_type {
     /* Ends the state; NULL when there is nothing to do. Called exactly once for a state that the
      * task took over, whatever the outcome. */
     void (*drop)(void *state);
-    /* Ends a result that nobody took; NULL when there is nothing to do. */
+    /* Ends a result that nobody took; NULL when there is nothing to do. Runs where the last
+     * reference goes, which may be any thread. */
     void (*drop_result)(void *result);
     /* Runs body(state, cx, result) inside the language's own catch and returns what it returned,
      * or TMLRT_PANICKED. NULL when the language has no panics. */
@@ -51,13 +52,20 @@ typedef struct tmlrt_task_type {
 #define TMLRT_TASK_PINNED 1u /* stays on the worker that spawns it; outside a worker: EINVAL */
 #define TMLRT_TASK_DAEMON 2u /* shutdown does not wait for it */
 
+/* Sizes of a fiber's stack. A page below each is a guard. */
+#define TMLRT_STACK_DEFAULT 0u /* medium */
+#define TMLRT_STACK_SMALL   1u /* 16 KiB */
+#define TMLRT_STACK_MEDIUM  2u /* 64 KiB */
+#define TMLRT_STACK_LARGE   3u /* 256 KiB */
+#define TMLRT_STACK_HUGE    4u /* 1 MiB */
+
 /* How to spawn. Optional; begin with TMLRT_TASK_OPTIONS_INIT. */
 typedef struct tmlrt_task_options {
     size_t      struct_size;
     const char *name;     /* overrides the type's; a string that outlives the task; or NULL */
     const char *site;     /* where it was spawned, TMLRT_SITE; the same lifetime; or NULL */
     uint32_t    flags;    /* TMLRT_TASK_*; unknown bits are refused */
-    uint32_t    reserved; /* 0 */
+    uint32_t    stack_class; /* fibers: TMLRT_STACK_* */
     int64_t     deadline; /* absolute, ns on tmlrt_now: past it the task is aborted; 0: none */
 } tmlrt_task_options_t;
 
@@ -80,7 +88,8 @@ TMLRT_API int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
 
 /* The same in two steps, to build a large state in place: new, write to tmlrt_task_state(task),
  * start. The state's memory is not zeroed. Until the start it is the caller's: releasing an unstarted task frees its memory
- * without a drop. Errors of new: as tmlrt_spawn. */
+ * without a drop. Errors of new: as tmlrt_spawn, but
+ * for TMLRT_ESHUTDOWN, which the start tells. */
 TMLRT_API int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
                              const tmlrt_task_options_t *options, tmlrt_task_t **task);
 

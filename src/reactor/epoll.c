@@ -24,9 +24,9 @@
 
 typedef struct epoll__driver {
     tmlrt__driver_t base;
-    int             fd;
-    int             wake;
-    bool            in_ms; /* token: the kernel has no epoll_pwait2 */
+    int fd;
+    int wake;
+    bool in_ms; /* token: the kernel has no epoll_pwait2 */
 } epoll__driver_t;
 
 static epoll__driver_t *epoll__of(tmlrt__driver_t *d) {
@@ -39,7 +39,7 @@ static int epoll__ctl(epoll__driver_t *d, int what, int64_t fd, uint32_t events,
     struct epoll_event e = {.events = events, .data.u64 = key};
     if (TMLRT__SYS(epoll_ctl(d->fd, what, (int)fd, &e)) == 0) return TMLRT_OK;
     switch (errno) {
-    case EPERM: return TMLRT_ENOTSUP; /* a kind of file that is always ready */
+    case EPERM: return TMLRT_ENOTSUP;  /* a kind of file that is always ready */
     case ENOSPC: return TMLRT_ENOBUFS; /* the user's limit of watches */
     default: return tmlrt__os_error(errno);
     }
@@ -47,7 +47,8 @@ static int epoll__ctl(epoll__driver_t *d, int what, int64_t fd, uint32_t events,
 
 static int epoll__open(epoll__driver_t *d) {
     d->fd = TMLRT__SYS(epoll_create1(EPOLL_CLOEXEC));
-    if (d->fd < 0) return errno == ENOSYS || errno == EPERM ? TMLRT_ENOTSUP : tmlrt__os_error(errno);
+    if (d->fd < 0)
+        return errno == ENOSYS || errno == EPERM ? TMLRT_ENOTSUP : tmlrt__os_error(errno);
     d->wake = TMLRT__SYS(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (d->wake < 0) return tmlrt__os_error(errno);
     return epoll__ctl(d, EPOLL_CTL_ADD, d->wake, EPOLLIN | EPOLLET, EPOLL__WAKE_KEY);
@@ -86,9 +87,7 @@ static void epoll__destroy(tmlrt__driver_t *base, bool forked) {
 #ifdef SYS_epoll_pwait2
 /* With nanoseconds. False: the kernel (or a filter of system calls) has none. */
 static bool epoll__wait_ns(epoll__driver_t *d, struct epoll_event *events, int64_t ns, int *n) {
-    const struct {
-        int64_t sec, ns;
-    } limit = {ns / 1000000000, ns % 1000000000};
+    const struct { int64_t sec, ns; } limit = {ns / 1000000000, ns % 1000000000};
     *n = (int)TMLRT__SYS(syscall(SYS_epoll_pwait2, d->fd, events, EPOLL__BATCH,
                                  ns < 0 ? NULL : &limit, NULL, (size_t)0));
     return *n >= 0 || (errno != ENOSYS && errno != EPERM);
@@ -117,9 +116,9 @@ static uint32_t epoll__events(uint32_t said) {
 }
 
 static uint32_t epoll__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
-    epoll__driver_t   *d = epoll__of(base);
+    epoll__driver_t *d = epoll__of(base);
     struct epoll_event events[EPOLL__BATCH];
-    int                n = -1;
+    int n = -1;
     if (timeout_ns == 0) {
         n = TMLRT__SYS(epoll_wait(d->fd, events, EPOLL__BATCH, 0));
     } else {

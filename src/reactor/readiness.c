@@ -54,7 +54,7 @@ int64_t tmlrt__readiness_send(int64_t fd, const void *buf, size_t size) {
 
 static int64_t readiness__message(int64_t fd, void *pieces, size_t n, bool write) {
     struct msghdr m = {.msg_iov = pieces, .msg_iovlen = n};
-    ssize_t       got;
+    ssize_t got;
     do
         got = write ? TMLRT__SYS(sendmsg((int)fd, &m, MSG_NOSIGNAL))
                     : TMLRT__SYS(recvmsg((int)fd, &m, 0));
@@ -76,7 +76,7 @@ static tmlrt__try_t readiness__stopped(tmlrt__op_t *op, int64_t error) {
 
 static tmlrt__try_t readiness__read(tmlrt__op_t *op, int64_t fd, bool exact) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
-    size_t    ask = op->u.io.len - (size_t)*done;
+    size_t ask = op->u.io.len - (size_t)*done;
     if (ask == 0) return readiness__ends(op, (int64_t)*done);
     if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
     int64_t n = tmlrt__readiness_recv(fd, (char *)op->u.io.buf + *done, ask);
@@ -97,7 +97,7 @@ static size_t readiness__pieces_size(const tmlrt_iovec_t *iov, size_t n) {
 }
 
 static tmlrt__try_t readiness__readv(tmlrt__op_t *op, int64_t fd) {
-    size_t  size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
+    size_t size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
     int64_t n = size == 0 ? 0 : readiness__message(fd, op->u.io.buf, op->u.io.len, false);
     if (n < 0) return readiness__stopped(op, n);
     op->u.io.u.backend[TMLRT__IO_DONE] = (uint64_t)n;
@@ -107,7 +107,7 @@ static tmlrt__try_t readiness__readv(tmlrt__op_t *op, int64_t fd) {
 
 static tmlrt__try_t readiness__write(tmlrt__op_t *op, int64_t fd) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
-    size_t    ask = op->u.io.len - (size_t)*done;
+    size_t ask = op->u.io.len - (size_t)*done;
     if (ask == 0) return readiness__ends(op, (int64_t)*done);
     if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
     int64_t n = tmlrt__readiness_send(fd, (const char *)op->u.io.buf + *done, ask);
@@ -136,7 +136,7 @@ static tmlrt__try_t readiness__writev(tmlrt__op_t *op, int64_t fd) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
     readiness__pieces_advance(op, 0);
     if (op->u.io.len == 0) return readiness__ends(op, (int64_t)*done);
-    size_t  size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
+    size_t size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
     int64_t n = readiness__message(fd, op->u.io.buf, op->u.io.len, true);
     if (n < 0) return readiness__stopped(op, n);
     *done += (uint64_t)n;
@@ -190,8 +190,8 @@ static tmlrt__try_t readiness__accept(tmlrt__op_t *op, tmlrt__source_t *s) {
 /* Asks what became of a connect. Without an error it may still be under way (the event was an older
  * one); only a connected socket has a peer. */
 static tmlrt__try_t readiness__connected(tmlrt__op_t *op, int64_t fd) {
-    int                     error = 0;
-    socklen_t               size = sizeof error;
+    int error = 0;
+    socklen_t size = sizeof error;
     struct sockaddr_storage peer;
     if (TMLRT__SYS(getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &error, &size)) != 0) error = errno;
     if (error != 0) return readiness__ends(op, tmlrt__os_error(error));
@@ -237,7 +237,7 @@ static int32_t readiness__finish(tmlrt__source_t *s, tmlrt__source_word_t *w, tm
 
 /* Claim held, not armed, `is` and `seen` just read off the word. */
 static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen) {
-    tmlrt__source_t      *s = tmlrt__io_source(op);
+    tmlrt__source_t *s = tmlrt__io_source(op);
     tmlrt__source_word_t *w = &s->word[tmlrt__io_class(op)->dir];
     for (;;) {
         bool drained = true;
@@ -262,7 +262,7 @@ static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen)
 /* The attach comes after the connect: an unconnected socket would report a hang-up. */
 static int32_t readiness__connect_start(tmlrt__op_t *op) {
     tmlrt__source_t *s = tmlrt__io_source(op);
-    int              e = tmlrt__readiness_connect(op, s);
+    int e = tmlrt__readiness_connect(op, s);
     if (e == TMLRT_OK) e = tmlrt__source_attach(s);
     if (e != TMLRT_OK) return tmlrt__io_end(op, e);
     uint64_t seen = op->u.io.u.backend[TMLRT__IO_SEEN];
@@ -277,7 +277,7 @@ int32_t tmlrt__readiness_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 int32_t tmlrt__readiness_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
-    uint64_t       seen;
+    uint64_t seen;
     tmlrt__sw_is_t is =
         tmlrt__sw_check(&tmlrt__io_source(op)->word[tmlrt__io_class(op)->dir], &seen);
     return readiness__run(op, is, seen);

@@ -47,27 +47,27 @@
 /* Of sources with hooks; run without a lock held. The last two may be NULL. */
 typedef struct tmlrt__source_hooks {
     void (*event)(tmlrt__source_t *s, uint32_t events); /* who reaps; s is pinned */
-    void (*closed)(tmlrt__source_t *s); /* the closer, once: tells who waits */
-    void (*ended)(tmlrt__source_t *s);  /* the last user is gone; just before close(2) */
+    void (*closed)(tmlrt__source_t *s);                 /* the closer, once: tells who waits */
+    void (*ended)(tmlrt__source_t *s); /* the last user is gone; just before close(2) */
 } tmlrt__source_hooks_t;
 
 typedef struct tmlrt__source_table tmlrt__source_table_t;
 
 struct tmlrt__source {
-    tmlrt__source_word_t         word[2]; /* by TMLRT__DIR_*: any thread */
-    tmlrt__pins_t                pins;    /* any thread */
-    tmlrt__life_t                life;    /* any thread */
-    tmlrt__source_table_t       *table;   /* constant for the slot */
-    tmlrt__driver_t             *driver;  /* constant for a tenant; valid under a claim or pin */
-    const tmlrt__source_hooks_t *hooks;   /* the same; NULL for sockets */
-    int64_t                      fd;      /* the same: under a claim or pin */
-    tmlrt__atomic_i64            accept_after; /* claim held: no accept before this time, or 0 */
-    uint32_t                     index;      /* constant for the slot */
-    uint32_t                     generation; /* under the table's latch; constant for a tenant */
-    uint32_t                     next_free;  /* under the table's latch: index + 1, or 0 */
-    uint8_t                      kind;       /* constant for a tenant */
-    uint8_t                      used;       /* under the table's latch */
-    uint8_t                      attached;   /* the opener; then the closer */
+    tmlrt__source_word_t word[2];       /* by TMLRT__DIR_*: any thread */
+    tmlrt__pins_t pins;                 /* any thread */
+    tmlrt__life_t life;                 /* any thread */
+    tmlrt__source_table_t *table;       /* constant for the slot */
+    tmlrt__driver_t *driver;            /* constant for a tenant; valid under a claim or pin */
+    const tmlrt__source_hooks_t *hooks; /* the same; NULL for sockets */
+    int64_t fd;                         /* the same: under a claim or pin */
+    tmlrt__atomic_i64 accept_after;     /* claim held: no accept before this time, or 0 */
+    uint32_t index;                     /* constant for the slot */
+    uint32_t generation;                /* under the table's latch; constant for a tenant */
+    uint32_t next_free;                 /* under the table's latch: index + 1, or 0 */
+    uint8_t kind;                       /* constant for a tenant */
+    uint8_t used;                       /* under the table's latch */
+    uint8_t attached;                   /* the opener; then the closer */
 };
 
 /* A slot: a source and what is derived from it. */
@@ -153,8 +153,8 @@ typedef enum {
  */
 typedef struct tmlrt__io_class {
     tmlrt__op_class_t op;
-    tmlrt__io_kind_t  kind;
-    uint32_t          dir;
+    tmlrt__io_kind_t kind;
+    uint32_t dir;
 } tmlrt__io_class_t;
 
 #define TMLRT__IO_SEEN 0 /* at the start: the word that the claim found */
@@ -178,6 +178,7 @@ int32_t tmlrt__io_submit(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t tmlrt__io_start(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t tmlrt__io_resume(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t tmlrt__io_cancel(tmlrt__op_t *op, int reason);
+const tmlrt__host_t *tmlrt__io_about(const tmlrt__op_t *op);
 
 /* For a backend's start and resume: gives up the claim and ends the operation with `result`. */
 int32_t tmlrt__io_end(tmlrt__op_t *op, int64_t result);

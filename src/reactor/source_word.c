@@ -23,8 +23,7 @@ tmlrt__sw_is_t tmlrt__sw_claim(tmlrt__source_word_t *w, uint64_t *seen) {
         if (cur & TMLRT__SW_CLOSED) return TMLRT__SW_IS_CLOSED;
         if (cur & TMLRT__SW_CLAIMED) return TMLRT__SW_IS_BUSY;
         if (cur & TMLRT__SW_STOPPED) return TMLRT__SW_IS_STOPPED;
-        /* acquire: observes the former owner's last use, pairs [SW-1]; and what the event saw of
-         * the socket, pairs [SW-3] */
+        /* acquire: observes the former owner's last use; pairs [SW-1] */
         if (tmlrt__cas_weak_acquire(&w->bits, &cur, cur | TMLRT__SW_CLAIMED)) break;
     }
     *seen = cur | TMLRT__SW_CLAIMED;
@@ -32,8 +31,7 @@ tmlrt__sw_is_t tmlrt__sw_claim(tmlrt__source_word_t *w, uint64_t *seen) {
 }
 
 tmlrt__sw_is_t tmlrt__sw_check(tmlrt__source_word_t *w, uint64_t *seen) {
-    /* acquire: the call after it sees what the event saw of the socket; pairs [SW-3] */
-    uint64_t cur = tmlrt__load_acquire(&w->bits);
+    uint64_t cur = tmlrt__load_relaxed(&w->bits);
     *seen = cur;
     if (cur & TMLRT__SW_CLOSED) return TMLRT__SW_IS_CLOSED;
     if (cur & TMLRT__SW_STOPPED) return TMLRT__SW_IS_STOPPED;
@@ -41,8 +39,7 @@ tmlrt__sw_is_t tmlrt__sw_check(tmlrt__source_word_t *w, uint64_t *seen) {
 }
 
 tmlrt__sw_is_t tmlrt__sw_arm(tmlrt__source_word_t *w, uint64_t *seen, void *waiter, bool drained) {
-    /* acquire (and of the failing swap): the event that AGAIN tells of; pairs [SW-3] */
-    uint64_t cur = tmlrt__load_acquire(&w->bits);
+    uint64_t cur = tmlrt__load_relaxed(&w->bits);
     uint64_t before = *seen;
     tmlrt__var_set(&w->waiter, waiter);
     for (;;) {
@@ -52,7 +49,7 @@ tmlrt__sw_is_t tmlrt__sw_arm(tmlrt__source_word_t *w, uint64_t *seen, void *wait
         if (sw__tick(cur) != sw__tick(before)) return TMLRT__SW_IS_AGAIN;
         if (!drained && (cur & TMLRT__SW_HUP)) return TMLRT__SW_IS_AGAIN;
         /* release: publishes the waiter; pairs [SW-2] */
-        if (tmlrt__cas_weak_acq_rel(&w->bits, &cur, (cur & ~TMLRT__SW_READY) | TMLRT__SW_ARMED))
+        if (tmlrt__cas_weak_release(&w->bits, &cur, (cur & ~TMLRT__SW_READY) | TMLRT__SW_ARMED))
             return TMLRT__SW_IS_WAITING;
     }
 }
@@ -97,11 +94,10 @@ void *tmlrt__sw_event(tmlrt__source_word_t *w, uint32_t generation, uint64_t fla
     for (;;) {
         if (tmlrt__sw_generation(cur) != generation || (cur & TMLRT__SW_CLOSED)) return (void *)0;
         if ((cur & flags) == flags && !(cur & TMLRT__SW_CLAIMED)) return (void *)0;
-        uint64_t next = (cur & ~(SW__TICK_MASK | TMLRT__SW_ARMED)) |
-                        ((cur + SW__TICK) & SW__TICK_MASK) | flags;
-        /* acquire: observes the waiter; pairs [SW-2]
-         * release: publishes what the event saw of the socket; pairs [SW-3] */
-        if (tmlrt__cas_weak_acq_rel(&w->bits, &cur, next)) break;
+        uint64_t next =
+            (cur & ~(SW__TICK_MASK | TMLRT__SW_ARMED)) | ((cur + SW__TICK) & SW__TICK_MASK) | flags;
+        /* acquire: observes the waiter; pairs [SW-2] */
+        if (tmlrt__cas_weak_acquire(&w->bits, &cur, next)) break;
     }
     return (cur & TMLRT__SW_ARMED) ? tmlrt__var_get(&w->waiter) : (void *)0;
 }
@@ -139,31 +135,36 @@ void *tmlrt__sw_stop(tmlrt__source_word_t *w) {
 #define PINS__USER   2u
 
 void tmlrt__pins_init(tmlrt__pins_t *p) {
-    /* release: publishes the new tenant; pairs [SW-5] */
+    /* release: publishes the new tenant; pairs [SW-4] */
     tmlrt__store_release(&p->word, 0);
+}
+
+void tmlrt__pins_publish(tmlrt__pins_t *p) {
+    /* release: as tmlrt__pins_init; pairs [SW-4] */
+    tmlrt__fetch_or_release(&p->word, 0);
 }
 
 bool tmlrt__pins_enter(tmlrt__pins_t *p) {
     uint32_t cur = tmlrt__load_relaxed(&p->word);
     for (;;) {
         if (cur & PINS__CLOSED) return false;
-        /* acquire: observes the making of what is used now (a slot's new tenant); pairs [SW-5] */
+        /* acquire: observes the making of what is used now (a slot's new tenant); pairs [SW-4] */
         if (tmlrt__cas_weak_acquire(&p->word, &cur, cur + PINS__USER)) return true;
     }
 }
 
 bool tmlrt__pins_leave(tmlrt__pins_t *p) {
-    /* release: the end comes after our use; acquire: and after everybody's; pairs [SW-4] */
+    /* release: the end comes after our use; acquire: and after everybody's; pairs [SW-3] */
     return tmlrt__fetch_sub_acq_rel(&p->word, PINS__USER) == (PINS__CLOSED | PINS__USER);
 }
 
 bool tmlrt__pins_close(tmlrt__pins_t *p) {
-    /* acquire: the end comes after everybody's use; pairs [SW-4] */
+    /* acquire: the end comes after everybody's use; pairs [SW-3] */
     return tmlrt__fetch_or_acquire(&p->word, PINS__CLOSED) == 0;
 }
 
 bool tmlrt__pins_idle(tmlrt__pins_t *p) {
-    /* acquire: as tmlrt__pins_close; pairs [SW-4] */
+    /* acquire: as tmlrt__pins_close; pairs [SW-3] */
     return tmlrt__load_acquire(&p->word) == PINS__CLOSED;
 }
 
@@ -179,16 +180,16 @@ void tmlrt__life_init(tmlrt__life_t *l) {
 }
 
 bool tmlrt__life_half(tmlrt__life_t *l) {
-    /* release: our use is over; acquire: so is that of the other halves; pairs [SW-6] */
+    /* release: our use is over; acquire: so is that of the other halves; pairs [SW-5] */
     return (tmlrt__fetch_sub_acq_rel(&l->word, 1) & LIFE__HALF) == 1;
 }
 
 bool tmlrt__life_ended(tmlrt__life_t *l) {
-    /* as tmlrt__life_half, between descriptor and handle; pairs [SW-6] */
+    /* as tmlrt__life_half, between descriptor and handle; pairs [SW-5] */
     return tmlrt__fetch_sub_acq_rel(&l->word, LIFE__FD) == LIFE__FD;
 }
 
 bool tmlrt__life_handle(tmlrt__life_t *l) {
-    /* as tmlrt__life_half, between descriptor and handle; pairs [SW-6] */
+    /* as tmlrt__life_half, between descriptor and handle; pairs [SW-5] */
     return tmlrt__fetch_sub_acq_rel(&l->word, LIFE__HANDLE) == LIFE__HANDLE;
 }

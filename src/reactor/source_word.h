@@ -19,6 +19,10 @@
  * that he loaded before the call; so an event between the call and the clearing is not lost. An
  * event that would change nothing but the tick is dropped when there is no claim: then nobody is
  * between a call and a clearing.
+ * What an event tells of is not published here: the socket's own lock in the kernel orders it. Were
+ * a call (after the claim, or after the word was read) before the arrival in that order, it would
+ * come before the event, and the word could not have shown the event's doing, nor the event have
+ * missed the claim.
  * The generation is that of the slot's tenant: an event for a former one changes nothing.
  *
  *     claim --> READY? call --> release (all went), release_short, release_drained
@@ -111,6 +115,9 @@ typedef struct tmlrt__pins {
 
 void tmlrt__pins_init(tmlrt__pins_t *p);
 bool tmlrt__pins_enter(tmlrt__pins_t *p); /* false: closed */
+/* Before the first event can come: what was made since the init is seen by who enters. The kernel
+ * orders that already (the event is asked for after it); this says it to race detectors. */
+void tmlrt__pins_publish(tmlrt__pins_t *p);
 bool tmlrt__pins_leave(tmlrt__pins_t *p); /* true: closed, and this was the last user */
 bool tmlrt__pins_close(tmlrt__pins_t *p); /* true: there is no user. Called once. */
 bool tmlrt__pins_idle(tmlrt__pins_t *p);  /* after the close: no user is left */

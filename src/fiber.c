@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fiber.c: fibers: tasks whose poll switches to a stack of their own. The scheduler knows tasks
+ * only: a poll resumes the fiber, a wait inside it switches back and the poll says PENDING.
+ *
+ * A fiber may come back from a wait on another thread. So nothing here looks at a thread-local
+ * record after a suspension: what is needed then hangs on the fiber. This file is compiled apart
+ * from the whole-library optimisation, so that no caller's view of it can be kept across a switch.
+ *
+ * Cancellation: the request is a bit of the task's state word. A wait that sees it cancels its
+ * operation and still waits for the acknowledgement; then the fiber goes on with TMLRT_ECANCELED.
+ */
+#include <tmlrt/fiber.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fiber.h"
+#include "fiber_switch.h"
+#include "op.h"
+#include "os.h"
+#include "stack.h"
+#include "task.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBER__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBER__ASAN 1
+#endif
+#endif
+#if defined(FIBER__ASAN)
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(TMLRT__TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+typedef struct tmlrt__fiber {
+    void           *context; /* the fiber's, while it is suspended */
+    void           *worker;  /* the worker's, while the fiber runs */
+    tmlrt_fiber_fn  fn;
+    void           *arg;
+    void           *value;   /* what fn returned */
+    tmlrt__stack_t *stack;
+    tmlrt__stacks_t *stacks; /* where the stack goes back to */
+    tmlrt_task_t   *task;
+    tmlrt_cx_t     *cx; /* of the poll under way */
+    uint32_t        shield;
+    bool            begun, ended;
+#if defined(FIBER__ASAN)
+    void       *fake_stack, *worker_fake_stack;
+    const void *worker_low;
+    size_t      worker_size;
+#endif
+#if defined(TMLRT__TSAN)
+    void *tsan_fiber, *tsan_worker;
+#endif
+} fiber_t;
+
+/* ---- the two directions of the switch, with what the sanitizers want to be told ------------------- */
+
+static void fiber__enter_fiber(fiber_t *f) {
+#if defined(FIBER__ASAN)
+    __sanitizer_start_switch_fiber(&f->worker_fake_stack, f->stack->low,
+                                   (size_t)(f->stack->high - f->stack->low));
+#endif
+#if defined(TMLRT__TSAN)
+    f->tsan_worker = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(f->tsan_fiber, 0);
+#endif
+    tmlrt__fiber_switch(&f->worker, f->context);
+#if defined(FIBER__ASAN)
+    __sanitizer_finish_switch_fiber(f->worker_fake_stack, NULL, NULL);
+#endif
+}
+
+/* On the fiber's stack: back to the worker; returns when the fiber is resumed. */
+static void fiber__leave_fiber(fiber_t *f) {
+#if defined(FIBER__ASAN)
+    __sanitizer_start_switch_fiber(f->ended ? NULL : &f->fake_stack, f->worker_low,
+                                   f->worker_size);
+#endif
+#if defined(TMLRT__TSAN)
+    __tsan_switch_to_fiber(f->tsan_worker, 0);
+#endif
+    tmlrt__fiber_switch(&f->context, f->worker);
+#if defined(FIBER__ASAN)
+    __sanitizer_finish_switch_fiber(f->fake_stack, &f->worker_low, &f->worker_size);
+#endif
+}
+
+static void fiber__entry(void *arg) {
+    fiber_t *f = arg;
+#if defined(FIBER__ASAN)
+    __sanitizer_finish_switch_fiber(NULL, &f->worker_low, &f->worker_size);
+#endif
+    f->value = f->fn(f->arg);
+    f->ended = true;
+    fiber__leave_fiber(f);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------------- */
+
+/* Waits for the end of `op`. cancellable: a request to end the fiber cancels it. */
+static int fiber__wait(fiber_t *f, tmlrt_op_t *op, bool cancellable) {
+    bool asked = false;
+    for (;;) {
+        if (cancellable && !asked && f->shield == 0 &&
+            tmlrt__state_is_cancelled(&f->task->state)) {
+            tmlrt_op_cancel(op);
+            asked = true;
+        }
+        int32_t r = tmlrt_op_poll(op, f->cx);
+        if (r != TMLRT_PENDING) return r == TMLRT_READY ? TMLRT_OK : r;
+        fiber__leave_fiber(f);
+    }
+}
+
+static int fiber__await(tmlrt_op_t *op) {
+    return fiber__wait(tmlrt__current()->fiber, op, true);
+}
+
+int tmlrt__await_always(tmlrt_op_t *op) {
+    tmlrt__current_t *cur = tmlrt__current();
+    if (cur->fiber == NULL || cur->busy != 0) return tmlrt_op_await(op);
+    return fiber__wait(cur->fiber, op, false);
+}
+
+/* ---- the task type -------------------------------------------------------------------------------- */
+
+static void fiber__catch_on_this_thread(void);
+
+static int32_t fiber__poll(void *state, tmlrt_cx_t *cx, void *result) {
+    fiber_t          *f = state;
+    tmlrt__current_t *cur = tmlrt__current(); /* this frame stays on this thread */
+    if (!f->begun && tmlrt__state_is_cancelled(&cx->task->state)) return TMLRT__POLL_CANCELLED;
+    fiber__catch_on_this_thread();
+    f->begun = true;
+    f->task = cx->task;
+    f->cx = cx;
+    struct tmlrt__fiber *outer = cur->fiber;
+    int (*outer_await)(tmlrt_op_t *) = cur->await;
+    uint32_t busy = cur->busy;
+    cur->fiber = f;
+    cur->await = fiber__await;
+    cur->busy = 0;
+    fiber__enter_fiber(f);
+    cur->fiber = outer;
+    cur->await = outer_await;
+    cur->busy = busy;
+    if (!f->ended) return TMLRT_PENDING;
+    memcpy(result, &f->value, sizeof f->value);
+    return TMLRT_READY;
+}
+
+static void fiber__drop(void *state) {
+    fiber_t *f = state;
+#if defined(TMLRT__TSAN)
+    __tsan_destroy_fiber(f->tsan_fiber);
+#endif
+    tmlrt__stack_put(f->stacks, f->stack);
+}
+
+static const tmlrt_task_type_t fiber__type = {
+    .struct_size = sizeof(tmlrt_task_type_t),
+    .name = "fiber",
+    .state_size = sizeof(fiber_t),
+    .state_align = _Alignof(fiber_t),
+    .result_size = sizeof(void *),
+    .result_align = _Alignof(void *),
+    .poll = fiber__poll,
+    .drop = fiber__drop,
+};
+
+static uint32_t fiber__stack_class(const tmlrt_task_options_t *options) {
+    uint32_t cls = options != NULL ? options->stack_class : TMLRT_STACK_DEFAULT;
+    return (cls == TMLRT_STACK_DEFAULT ? TMLRT_STACK_MEDIUM : cls) - 1;
+}
+
+int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task_options_t *options,
+             tmlrt_task_t **out) {
+    if (fn == NULL) return TMLRT_EINVAL;
+    if (options != NULL && options->stack_class > TMLRT_STACK_HUGE) return TMLRT_EINVAL;
+    tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
+    if (host == NULL) return TMLRT_ENORUNTIME;
+    if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
+    tmlrt__stack_t *stack = tmlrt__stack_get(host->stacks, fiber__stack_class(options));
+    if (stack == NULL) return TMLRT_ENOMEM;
+
+    tmlrt_task_t *task;
+    int e = tmlrt__task_create(host, &fiber__type, options, true, &task);
+    if (e != TMLRT_OK) {
+        tmlrt__stack_put(host->stacks, stack);
+        return e;
+    }
+    task->flags |= TMLRT__TASK_FIBER;
+    fiber_t *f = tmlrt__task_state(task);
+    *f = (fiber_t){.fn = fn, .arg = arg, .stack = stack, .stacks = host->stacks};
+    f->context = tmlrt__fiber_make(stack->low, stack->high, fiber__entry, f);
+#if defined(TMLRT__TSAN)
+    f->tsan_fiber = __tsan_create_fiber(0);
+#endif
+    tmlrt__task_submit(task, out);
+    return TMLRT_OK;
+}
+
+/* ---- calls on the running fiber --------------------------------------------------------------------- */
+
+int tmlrt_yield(void) {
+    tmlrt__current_t *cur = tmlrt__current();
+    if (cur->busy != 0) return TMLRT_EDEADLK;
+    if (cur->fiber == NULL && cur->owned == NULL) {
+        tmlrt__latch_relax();
+        return TMLRT_OK;
+    }
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_yield(&op);
+    int e = tmlrt_op_await(&op);
+    return e != TMLRT_OK ? e : (int)tmlrt_op_result(&op);
+}
+
+int tmlrt_shield_begin(void) {
+    tmlrt__current_t *cur = tmlrt__current();
+    if (cur->busy != 0) return TMLRT_EDEADLK;
+    if (cur->fiber != NULL) cur->fiber->shield++;
+    return TMLRT_OK;
+}
+
+int tmlrt_shield_end(void) {
+    tmlrt__current_t *cur = tmlrt__current();
+    if (cur->busy != 0) return TMLRT_EDEADLK;
+    if (cur->fiber == NULL) return TMLRT_OK;
+    if (cur->fiber->shield == 0) return TMLRT_EINVAL;
+    cur->fiber->shield--;
+    return TMLRT_OK;
+}
+
+int tmlrt_cancelled(void) {
+    const tmlrt_task_t *task = tmlrt__current()->task;
+    return task != NULL && tmlrt__state_is_cancelled(&task->state) ? TMLRT_ECANCELED : TMLRT_OK;
+}
+
+/* ---- overflow ---------------------------------------------------------------------------------------- */
+
+/* Process-wide, opt-in: the handlers that were there before ours. */
+static struct sigaction  fiber__former_segv, fiber__former_bus;
+static tmlrt__atomic_u32 fiber__catching;
+
+#define FIBER__SIGNAL_STACK ((size_t)32 << 10)
+
+/* Async-signal-safe: snprintf with %s is not guaranteed to be, so the line is put together here. */
+static void fiber__report_overflow(const fiber_t *f) {
+    char        line[200] = "tmlrt: stack overflow of fiber '";
+    size_t      n = strlen(line);
+    const char *name = tmlrt_task_name(f->task);
+    for (; *name != '\0' && n < sizeof line - 2; name++) line[n++] = *name;
+    line[n++] = '\'';
+    line[n] = '\0';
+    tmlrt__os_log(line);
+}
+
+static void fiber__on_fault(int signo, siginfo_t *info, void *context) {
+    const fiber_t *f = tmlrt__current()->fiber;
+    if (f != NULL) {
+        uintptr_t at = (uintptr_t)info->si_addr, low = (uintptr_t)f->stack->low;
+        if (at < low && low - at <= tmlrt__os_page()) fiber__report_overflow(f);
+    }
+    const struct sigaction *former = signo == SIGSEGV ? &fiber__former_segv : &fiber__former_bus;
+    if ((former->sa_flags & SA_SIGINFO) != 0) {
+        former->sa_sigaction(signo, info, context);
+    } else if (former->sa_handler != SIG_DFL && former->sa_handler != SIG_IGN) {
+        former->sa_handler(signo);
+    } else {
+        /* The default: put it back and return, so that the fault happens again and ends us. */
+        sigaction(signo, former, NULL);
+    }
+}
+
+static void fiber__free_signal_stack(void *ptr) {
+    stack_t off = {.ss_flags = SS_DISABLE};
+    sigaltstack(&off, NULL);
+    tmlrt__os_unmap(ptr, FIBER__SIGNAL_STACK);
+}
+
+/* The handler needs a stack of its own on each thread that runs fibers. */
+static void fiber__catch_on_this_thread(void) {
+    static _Thread_local bool done;
+    if (done || tmlrt__load_relaxed(&fiber__catching) == 0) return;
+    done = true;
+    stack_t former;
+    if (sigaltstack(NULL, &former) != 0 || (former.ss_flags & SS_DISABLE) == 0) return;
+    void *ptr = tmlrt__os_map(FIBER__SIGNAL_STACK);
+    if (ptr == NULL) return;
+    stack_t fresh = {.ss_sp = ptr, .ss_size = FIBER__SIGNAL_STACK};
+    if (sigaltstack(&fresh, NULL) != 0 ||
+        tmlrt__thread_at_exit(fiber__free_signal_stack, ptr) != TMLRT_OK)
+        fiber__free_signal_stack(ptr);
+}
+
+int tmlrt_fiber_catch_overflow(void) {
+    uint32_t none = 0;
+    if (!tmlrt__cas_strong_acq_rel(&fiber__catching, &none, 1)) return TMLRT_OK;
+    struct sigaction ours;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_sigaction = fiber__on_fault;
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&ours.sa_mask);
+    if (sigaction(SIGSEGV, &ours, &fiber__former_segv) != 0) return TMLRT_ENOTSUP;
+    if (sigaction(SIGBUS, &ours, &fiber__former_bus) != 0) return TMLRT_ENOTSUP;
+    return TMLRT_OK;
+}

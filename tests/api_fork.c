@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * api_fork.c: after fork the runtime is the parent's: the child is told so by every call and may
+ * destroy its copy; the parent goes on.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/random.h"
+#include "support/unit.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+
+/* Runs fn(arg) in a forked child, which must come to its end. */
+static void in_child(void (*fn)(void *arg), void *arg) {
+    int status = 0;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        alarm(30); /* a hang is a failure */
+        fn(arg);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int open_descriptors(void) {
+    int n = 0;
+    DIR *dir = opendir("/dev/fd");
+    require(dir != NULL);
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
+}
+
+typedef struct family {
+    tmlrt_runtime_t *multi, *current;
+    tmlrt_task_t *runs, *unstarted, *done;
+    tmlrt_waker_t waker;
+    tmlrt_interval_t interval;
+    tmlrt_op_t in_flight;
+    tally_t tally;
+    atomic_int has_waker, end;
+    int descriptors;
+} family_t;
+
+static int32_t body_family(unit_t *u, tmlrt_cx_t *cx) {
+    family_t *f = u->arg;
+    if (atomic_load(&f->has_waker) == 0) {
+        require(tmlrt_waker_clone(cx->waker, &f->waker) == TMLRT_OK);
+        atomic_store(&f->has_waker, 1);
+    }
+    return atomic_load(&f->end) != 0 ? TMLRT_READY : TMLRT_PENDING;
+}
+
+static int64_t await_here(tmlrt_op_t *op) {
+    require(tmlrt_op_await(op) == TMLRT_OK);
+    return tmlrt_op_result(op);
+}
+
+static void child_calls(void *arg) {
+    family_t *f = arg;
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_interval_t iv;
+    tmlrt_task_t *task = NULL;
+    unit_t u = unit_of(&f->tally, body_ready, NULL);
+    tmlrt_runtime_t *rts[] = {f->multi, f->current};
+    for (int i = 0; i < 2; i++) {
+        tmlrt_runtime_t *rt = rts[i];
+        require(tmlrt_spawn(rt, &unit_type, &u, NULL, &task) == TMLRT_EFORKED);
+        require(tmlrt_task_new(rt, &unit_type, NULL, &task) == TMLRT_EFORKED);
+        require(tmlrt_runtime_block_on(rt, &unit_type, &u, NULL, NULL) == TMLRT_EFORKED);
+        require(tmlrt_runtime_shutdown(rt, 0, NULL) == TMLRT_EFORKED);
+        require(tmlrt_interval_init(&iv, rt, 0, 1, 0) == TMLRT_EFORKED);
+        tmlrt_op_sleep(&op, rt, 1);
+        require(await_here(&op) == TMLRT_EFORKED);
+        tmlrt_op_stopping(&op, rt);
+        require(await_here(&op) == TMLRT_EFORKED);
+    }
+    require(task == NULL);
+    require(tmlrt_runtime_run_once(f->current) == TMLRT_EFORKED);
+    require(tmlrt_runtime_timeout(f->current) == TMLRT_EFORKED);
+    require(tmlrt_runtime_handle(f->current) == TMLRT_EFORKED);
+    require(tmlrt_task_start(f->unstarted) == TMLRT_EFORKED);
+    tmlrt_op_tick(&op, &f->interval);
+    require(await_here(&op) == TMLRT_EFORKED);
+    tmlrt_op_join(&op, f->runs, NULL);
+    require(await_here(&op) == TMLRT_EFORKED);
+    require(tmlrt_join(f->runs, NULL) == TMLRT_EFORKED);
+    require(tmlrt_task_abort(f->runs) == TMLRT_EFORKED);
+
+    /* What needs no runtime works. */
+    require(tmlrt_task_is_finished(f->runs) == 0);
+    require(tmlrt_task_is_finished(f->done) == 1);
+    require(strcmp(tmlrt_task_name(f->runs), "unit") == 0);
+    require(tmlrt_join(f->done, NULL) == TMLRT_OK);
+    require(tmlrt_waker_wake_by_ref(&f->waker) == TMLRT_OK);
+    require(tmlrt_waker_drop(&f->waker) == TMLRT_OK);
+    tmlrt_task_release(f->runs);
+    tmlrt_task_release(f->unstarted);
+    tmlrt_task_release(f->done);
+
+    require(open_descriptors() > f->descriptors);
+    require(tmlrt_runtime_destroy(f->multi) == TMLRT_OK);
+    require(tmlrt_runtime_destroy(f->current) == TMLRT_OK);
+    require(open_descriptors() == f->descriptors);
+    require(f->tally.drops == 1); /* the one that was done before */
+
+#if !defined(UNDER_TSAN) /* which cannot start threads after a fork of many */
+    tmlrt_runtime_t *own = runtime_multi(2); /* the child may make one of its own */
+    require(unit_run(own, &f->tally, body_ready, NULL) == 0);
+    require(tmlrt_runtime_destroy(own) == TMLRT_OK);
+    require(open_descriptors() == f->descriptors);
+#endif
+    require(tmlrt_sleep(1) == TMLRT_OK);
+}
+
+static void the_child_is_refused_and_the_parent_goes_on(void **state) {
+    (void)state;
+    static family_t f;
+    f.descriptors = open_descriptors();
+    f.multi = runtime_multi(2);
+    f.current = runtime_current_thread();
+    f.runs = unit_spawn(f.multi, &f.tally, body_family, &f);
+    f.done = unit_spawn(f.multi, &f.tally, body_ready, NULL);
+    assert_int_equal(tmlrt_task_new(f.multi, &unit_type, NULL, &f.unstarted), TMLRT_OK);
+    assert_int_equal(tmlrt_interval_init(&f.interval, f.multi, 0, 1, 0), TMLRT_OK);
+    assert_int_equal(tmlrt_join(f.done, NULL), TMLRT_OK);
+    wait_until(atomic_load(&f.has_waker) == 1);
+    in_child(child_calls, &f);
+
+    assert_int_equal(f.tally.drops, 1);
+    assert_int_equal(unit_run(f.current, &f.tally, body_ready, NULL), 0);
+    assert_int_equal(unit_run(f.multi, &f.tally, body_ready, NULL), 0);
+    atomic_store(&f.end, 1);
+    assert_int_equal(tmlrt_waker_wake(&f.waker), TMLRT_OK);
+    assert_int_equal(tmlrt_join(f.runs, NULL), TMLRT_OK);
+    tmlrt_task_release(f.runs);
+    tmlrt_task_release(f.done);
+    tmlrt_task_release(f.unstarted);
+    assert_int_equal(tmlrt_runtime_destroy(f.multi), TMLRT_OK);
+    assert_int_equal(tmlrt_runtime_destroy(f.current), TMLRT_OK);
+    assert_int_equal(open_descriptors(), f.descriptors);
+}
+
+/* ---- at any moment -------------------------------------------------------------------------------- */
+
+typedef struct busy {
+    tmlrt_runtime_t *rt;
+    tmlrt_task_t *task;
+    tmlrt_waker_t waker;
+    tally_t tally;
+    atomic_int end, has_waker;
+} busy_t;
+
+/* Spawns, joins and frees all the time, so that a fork finds every lock taken now and then. */
+static int32_t body_busy(unit_t *u, tmlrt_cx_t *cx) {
+    busy_t *b = u->arg;
+    TMLRT_BEGIN(u);
+    while (atomic_load(&b->end) == 0) {
+        u->child = unit_spawn(NULL, &b->tally, body_ready, NULL);
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_yield(&u->op));
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_join(&u->op, u->child, NULL));
+        tmlrt_task_release(u->child);
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_sleep(&u->op, NULL, 1000));
+    }
+    TMLRT_END(u);
+}
+
+static int32_t body_keeps_waker(unit_t *u, tmlrt_cx_t *cx) {
+    busy_t *b = u->arg;
+    if (atomic_load(&b->has_waker) == 0) {
+        require(tmlrt_waker_clone(cx->waker, &b->waker) == TMLRT_OK);
+        atomic_store(&b->has_waker, 1);
+    }
+    return atomic_load(&b->end) != 0 ? TMLRT_READY : TMLRT_PENDING;
+}
+
+static void spawn_from_outside(void *arg, int i) {
+    busy_t *b = arg;
+    (void)i;
+    while (atomic_load(&b->end) == 0) {
+        tmlrt_task_release(unit_spawn(b->rt, &b->tally, body_ready, NULL));
+        tmlrt_waker_wake_by_ref(&b->waker);
+    }
+}
+
+static void child_gives_back(void *arg) {
+    busy_t *b = arg;
+    require(tmlrt_task_abort(b->task) == TMLRT_EFORKED);
+    require(tmlrt_waker_wake_by_ref(&b->waker) == TMLRT_OK);
+    require(tmlrt_waker_drop(&b->waker) == TMLRT_OK);
+    tmlrt_task_release(b->task);
+    require(tmlrt_runtime_destroy(b->rt) == TMLRT_OK);
+}
+
+static void a_fork_at_any_moment_leaves_the_child_able_to_end(void **state) {
+    (void)state;
+    static busy_t b;
+    b.rt = runtime_multi(2);
+    b.task = unit_spawn(b.rt, &b.tally, body_keeps_waker, &b);
+    wait_until(atomic_load(&b.has_waker) == 1);
+    for (int i = 0; i < 4; i++)
+        tmlrt_task_release(unit_spawn(b.rt, &b.tally, body_busy, &b));
+    crew_t *crew = crew_start(1, spawn_from_outside, &b);
+    for (int i = scaled(200); i > 0; i--)
+        in_child(child_gives_back, &b);
+    atomic_store(&b.end, 1);
+    crew_join(crew);
+    assert_int_equal(tmlrt_waker_wake(&b.waker), TMLRT_OK);
+    assert_int_equal(tmlrt_join(b.task, NULL), TMLRT_OK);
+    tmlrt_task_release(b.task);
+    assert_int_equal(tmlrt_runtime_shutdown(b.rt, TMLRT_NEVER, NULL), TMLRT_OK);
+    assert_int_equal(tmlrt_runtime_destroy(b.rt), TMLRT_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_child_is_refused_and_the_parent_goes_on),
+        cmocka_unit_test(a_fork_at_any_moment_leaves_the_child_able_to_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

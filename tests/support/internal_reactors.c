@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal_reactors.c: see reactors.h. The simulation is in the test build of the library alone.
+ */
+#include "reactors.h"
+
+#include "net.h"
+
+#define SIM 100 /* TMLRT__REACTOR_SIM */
+
+static const struct kind {
+    const char *name;
+    uint32_t reactor, flavor, workers;
+} kinds[] = {
+    {"epoll, current thread", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_CURRENT_THREAD, 0},
+    {"epoll, two workers", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_MULTI_THREAD, 2},
+    {"sim, current thread", SIM, TMLRT_FLAVOR_CURRENT_THREAD, 0},
+    {"sim, two workers", SIM, TMLRT_FLAVOR_MULTI_THREAD, 2},
+};
+
+static int current = -1;
+
+bool reactor_next(void) {
+    return ++current < (int)(sizeof kinds / sizeof *kinds);
+}
+
+const char *reactor_name(void) {
+    return kinds[current].name;
+}
+
+bool reactor_is_sim(void) {
+    return kinds[current].reactor == SIM;
+}
+
+bool reactor_is_current_thread(void) {
+    return kinds[current].flavor == TMLRT_FLAVOR_CURRENT_THREAD;
+}
+
+tmlrt_runtime_t *reactor_runtime(void) {
+    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_runtime_t *rt = NULL;
+    config.reactor = kinds[current].reactor;
+    config.flavor = kinds[current].flavor;
+    config.workers = kinds[current].workers;
+    require(tmlrt_runtime_create(&rt, &config) == TMLRT_OK);
+    return rt;
+}
+
+typedef struct reading {
+    int fd;
+    void *data;
+    size_t size;
+} reading_t;
+
+static void read_all(void *arg, int i) {
+    reading_t *r = arg;
+    (void)i;
+    require(raw_recv(r->fd, r->data, r->size) == r->size);
+    free(r);
+}
+
+crew_t *peer_reads(int fd, void *data, size_t size) {
+    reading_t *r = malloc(sizeof *r);
+    require(r != NULL);
+    *r = (reading_t){fd, data, size};
+    return crew_start(1, read_all, r);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net.c: see net.h.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "threads.h"
+
+tmlrt_addr_t loopback(void) {
+    tmlrt_addr_t addr;
+    require(tmlrt_addr_parse(&addr, "127.0.0.1:0") == TMLRT_OK);
+    return addr;
+}
+
+tmlrt_sock_t *listener_on(tmlrt_runtime_t *rt, tmlrt_addr_t *addr) {
+    tmlrt_sock_t *listener = NULL;
+    *addr = loopback();
+    require(tmlrt_tcp_listen(rt, addr, NULL, &listener) == TMLRT_OK);
+    require(tmlrt_sock_local_addr(listener, addr) == TMLRT_OK);
+    return listener;
+}
+
+static const struct sockaddr *sys_addr(const tmlrt_addr_t *addr) {
+    return (const struct sockaddr *)(const void *)addr->storage_;
+}
+
+int raw_connect(const tmlrt_addr_t *addr) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    require(fd >= 0);
+    require(connect(fd, sys_addr(addr), addr->length_) == 0);
+    return fd;
+}
+
+/* A raw socket bound to a port of the loopback, and its address. */
+static tmlrt_addr_t raw_bind(int *fd) {
+    tmlrt_addr_t addr = loopback();
+    socklen_t size = addr.length_;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    require(*fd >= 0 && bind(*fd, sys_addr(&addr), size) == 0);
+    require(getsockname(*fd, (struct sockaddr *)(void *)addr.storage_, &size) == 0);
+    return addr;
+}
+
+tmlrt_addr_t refusing_addr(int *fd) {
+    return raw_bind(fd);
+}
+
+tmlrt_addr_t hanging_addr(int fds[3]) {
+    tmlrt_addr_t addr = raw_bind(&fds[0]);
+    require(listen(fds[0], 0) == 0);
+    /* The queue takes one; the second finds it full, and so will whoever comes later. */
+    for (int i = 1; i < 3; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        require(fds[i] >= 0);
+        require(connect(fds[i], sys_addr(&addr), addr.length_) == 0 || errno == EINPROGRESS);
+    }
+    return addr;
+}
+
+void raw_reset(int fd) {
+    struct linger now = {1, 0};
+    require(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
+    require(close(fd) == 0);
+}
+
+void raw_send(int fd, const void *data, size_t size) {
+    const char *p = data;
+    while (size > 0) {
+        ssize_t n = send(fd, p, size, MSG_NOSIGNAL);
+        require(n > 0);
+        p += n;
+        size -= (size_t)n;
+    }
+}
+
+size_t raw_recv(int fd, void *data, size_t size) {
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = recv(fd, (char *)data + got, size - got, 0);
+        if (n <= 0) break;
+        got += (size_t)n;
+    }
+    return got;
+}
+
+void raw_finish(int fd) {
+    require(shutdown(fd, SHUT_WR) == 0);
+}
+
+tmlrt_sock_t *sock_and_peer(tmlrt_runtime_t *rt, int *peer) {
+    tmlrt_addr_t addr;
+    tmlrt_sock_t *sock = NULL, *listener = listener_on(rt, &addr);
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    *peer = raw_connect(&addr);
+    require(tmlrt_op_accept(&op, listener, &sock) == TMLRT_OK);
+    require(finish(&op) == TMLRT_OK && sock != NULL);
+    tmlrt_sock_release(listener);
+    return sock;
+}
+
+static void noop_clone(void *data, tmlrt_waker_t *out);
+static void noop(void *data) {
+    (void)data;
+}
+static const tmlrt_waker_vtable_t noop_vtable = {noop_clone, noop, noop, noop};
+
+static void noop_clone(void *data, tmlrt_waker_t *out) {
+    out->data = data;
+    out->vtable = &noop_vtable;
+}
+
+int start(tmlrt_op_t *op) {
+    tmlrt_waker_t waker = {NULL, &noop_vtable};
+    tmlrt_cx_t cx = {&waker, NULL, {NULL, NULL}};
+    int32_t answer = tmlrt_op_poll(op, &cx);
+    require(answer == TMLRT_READY || answer == TMLRT_PENDING);
+    return answer == TMLRT_PENDING;
+}
+
+int64_t finish(tmlrt_op_t *op) {
+    require(tmlrt_op_await(op) == TMLRT_OK);
+    return tmlrt_op_result(op);
+}
+
+void drive(tmlrt_runtime_t *rt) {
+    int64_t n = tmlrt_runtime_run_once(rt);
+    require(n >= 0 || n == TMLRT_EINVAL); /* multi-thread: it drives itself */
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_scheduler.c: order and fairness as worker.h states them, fork-join in place, the overflow of
+ * the global queue, stuck workers, the watchdog, and that an idle runtime does nothing.
+ *
+ * Time is counted in polls, never in seconds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/random.h"
+#include "support/unit.h"
+
+#include "runtime.h"
+
+/* Of worker.h: polls between two picks at most; the k-th of the fifo runs within 2k + 2 picks. */
+#define PICK       4
+#define FIFO(k)    (PICK * (2 * (k) + 2))
+#define DRIVER     1024
+#define CROWD      100
+
+/* ---- fairness under full load ----------------------------------------------------------------------- */
+
+/* A crowd that is always ready, beside one that waits for something. */
+typedef struct load {
+    tmlrt_runtime_t *rt;
+    tally_t crowd, other;
+    atomic_int stop;
+    int kind; /* what is waited for */
+    tmlrt_notify_t notify;
+    tmlrt_fd_t *fd;
+    int pipe[2];
+    int64_t due;
+    int64_t happened; /* polls when it happened; -1: not yet */
+    int64_t longest;  /* polls until it was served, at most */
+    int rounds;
+} load_t;
+
+enum { NOTIFY, TIMER, PIPE, KINDS };
+
+static int64_t polls_of(load_t *l) {
+    return atomic_load(&l->crowd.polls) + atomic_load(&l->other.polls);
+}
+
+/* Each of the crowd makes it happen, when the other one waits for it. */
+static int32_t body_crowd(unit_t *u, tmlrt_cx_t *cx) {
+    load_t *l = u->arg;
+    if (atomic_load(&l->stop) != 0) return TMLRT_READY;
+    if (l->happened < 0) {
+        if (l->kind == TIMER) {
+            if (tmlrt_now(NULL) >= l->due) l->happened = polls_of(l);
+        } else {
+            l->happened = polls_of(l);
+            if (l->kind == NOTIFY) require(tmlrt_notify_one(&l->notify) == TMLRT_OK);
+            if (l->kind == PIPE) require(write(l->pipe[1], "x", 1) == 1);
+        }
+    }
+    require(tmlrt_waker_wake_by_ref(cx->waker) == TMLRT_OK);
+    return TMLRT_PENDING;
+}
+
+static int32_t body_waits(unit_t *u, tmlrt_cx_t *cx) {
+    load_t *l = u->arg;
+    char byte;
+    TMLRT_BEGIN(u);
+    for (u->n = 0; u->n < l->rounds; u->n++) {
+        if (l->kind == NOTIFY) tmlrt_op_notified(&u->op, &l->notify);
+        if (l->kind == PIPE) tmlrt_op_fd_wait(&u->op, l->fd, TMLRT_FD_READ);
+        if (l->kind == TIMER) {
+            l->due = tmlrt_now(NULL) + 200 * TMLRT_US;
+            tmlrt_op_sleep_until(&u->op, NULL, l->due);
+        }
+        require(tmlrt_op_poll(&u->op, cx) == TMLRT_PENDING);
+        l->happened = -1;
+        TMLRT_AWAIT_POLL(u, cx, tmlrt_op_poll(&u->op, cx));
+        require(tmlrt_op_result(&u->op) >= 0);
+        if (l->kind == PIPE) require(read(l->pipe[0], &byte, 1) == 1);
+        if (l->happened >= 0 && polls_of(l) - l->happened > l->longest)
+            l->longest = polls_of(l) - l->happened;
+        l->happened = 0;
+    }
+    atomic_store(&l->stop, 1);
+    TMLRT_END(u);
+}
+
+static int64_t longest_wait(int kind) {
+    load_t l = {.rt = runtime_current_thread(), .kind = kind, .rounds = scaled(40), .happened = 0};
+    require(pipe(l.pipe) == 0);
+    require(tmlrt_fd_open(l.rt, l.pipe[0], &l.fd) == TMLRT_OK);
+    for (int i = 0; i < CROWD; i++)
+        tmlrt_task_release(unit_spawn(l.rt, &l.crowd, body_crowd, &l));
+    tmlrt_task_release(unit_spawn(l.rt, &l.other, body_waits, &l));
+    assert_int_equal(tmlrt_runtime_shutdown(l.rt, TMLRT_NEVER, NULL), TMLRT_OK);
+    assert_int_equal(l.other.ready, 1);
+    tmlrt_fd_close(l.fd);
+    close(l.pipe[0]);
+    close(l.pipe[1]);
+    assert_int_equal(tmlrt_runtime_destroy(l.rt), TMLRT_OK);
+    return l.longest;
+}
+
+static void a_notified_task_is_served_beside_a_crowd(void **state) {
+    (void)state;
+    assert_in_range(longest_wait(NOTIFY), 0, FIFO(CROWD + 1));
+}
+
+static void a_timer_is_served_beside_a_crowd(void **state) {
+    (void)state;
+    assert_in_range(longest_wait(TIMER), 0, DRIVER + FIFO(CROWD + 1));
+}
+
+static void a_descriptor_is_served_beside_a_crowd(void **state) {
+    (void)state;
+    assert_in_range(longest_wait(PIPE), 0, DRIVER + FIFO(CROWD + 1));
+}
+
+/* ---- order --------------------------------------------------------------------------------------------- */
+
+typedef struct order {
+    int n, seen[4000];
+    tmlrt_notify_t notify;
+} order_t;
+
+static int32_t body_noted(unit_t *u, tmlrt_cx_t *cx) {
+    order_t *o = u->arg;
+    (void)cx;
+    o->seen[o->n++] = (int)u->n;
+    return TMLRT_READY;
+}
+
+static void spawn_noted(tmlrt_runtime_t *rt, tally_t *tally, unit_body_t body, order_t *o, int n) {
+    for (int i = 0; i < n; i++) {
+        unit_t u = unit_of(tally, body, o);
+        u.i = u.n = i;
+        require(tmlrt_spawn(rt, &unit_type, &u, NULL, NULL) == TMLRT_OK);
+    }
+}
+
+static int32_t body_spawns_three(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    spawn_noted(NULL, u->tally, body_noted, u->arg, 3);
+    return TMLRT_READY;
+}
+
+static void a_worker_runs_the_newest_of_its_spawned_tasks_first(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    tally_t tally = {0};
+    order_t o = {.n = 0};
+    unit_run(rt, &tally, body_spawns_three, &o);
+    assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(o.seen[i], 2 - i);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+static int32_t body_noted_when_told(unit_t *u, tmlrt_cx_t *cx) {
+    order_t *o = u->arg;
+    TMLRT_BEGIN(u);
+    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_notified(&u->op, &o->notify));
+    o->seen[o->n++] = (int)u->n;
+    TMLRT_END(u);
+}
+
+static int32_t body_tells_all(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    require(tmlrt_notify_all(&((order_t *)u->arg)->notify) == TMLRT_OK);
+    return TMLRT_READY;
+}
+
+static void woken_tasks_run_in_the_order_of_their_wakes(void **state) {
+    (void)state;
+    enum { N = 20 };
+    for (int inside = 0; inside < 2; inside++) {
+        tmlrt_runtime_t *rt = runtime_current_thread();
+        tally_t tally = {0};
+        order_t o = {.n = 0};
+        spawn_noted(rt, &tally, body_noted_when_told, &o, N);
+        wait_until(tmlrt_runtime_run_once(rt) == 0);
+        if (inside)
+            unit_run(rt, &tally, body_tells_all, &o);
+        else
+            tmlrt_notify_all(&o.notify);
+        assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
+        assert_int_equal(o.n, N);
+        /* The one that a poll woke last goes first: the next slot. */
+        for (int i = inside; i < N; i++)
+            assert_int_equal(o.seen[i], i - inside);
+        assert_int_equal(o.seen[0], inside ? N - 1 : 0);
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+}
+
+static void tasks_from_outside_keep_their_order_also_when_the_ring_overflows(void **state) {
+    (void)state;
+    enum { N = 3 * TMLRT__INJECT_SLOTS };
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    static tally_t tally;
+    static order_t o;
+    spawn_noted(rt, &tally, body_noted, &o, N);
+    assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
+    assert_int_equal(o.n, N);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(o.seen[i], i);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* Two that wake each other through the next slot all the time, beside a third. */
+typedef struct pair {
+    tmlrt_notify_t n[2];
+    tally_t tally;
+    int64_t last, longest;
+    int rounds;
+    atomic_int stop;
+} pair_t;
+
+static int32_t body_ping(unit_t *u, tmlrt_cx_t *cx) {
+    pair_t *p = u->arg;
+    TMLRT_BEGIN(u);
+    while (atomic_load(&p->stop) == 0) {
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_notified(&u->op, &p->n[u->n]));
+        tmlrt_notify_one(&p->n[1 - u->n]);
+    }
+    tmlrt_notify_one(&p->n[1 - u->n]);
+    TMLRT_END(u);
+}
+
+static int32_t body_third(unit_t *u, tmlrt_cx_t *cx) {
+    pair_t *p = u->arg;
+    TMLRT_BEGIN(u);
+    p->last = p->tally.polls;
+    for (u->n = 0; u->n < p->rounds; u->n++) {
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_yield(&u->op));
+        int64_t gap = p->tally.polls - p->last;
+        if (gap > p->longest) p->longest = gap;
+        p->last = p->tally.polls;
+    }
+    atomic_store(&p->stop, 1);
+    TMLRT_END(u);
+}
+
+static void the_next_slot_starves_nobody(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    pair_t p = {.rounds = scaled(1000)};
+    for (int i = 0; i < 2; i++) {
+        unit_t u = unit_of(&p.tally, body_ping, &p);
+        u.n = i;
+        assert_int_equal(tmlrt_spawn(rt, &unit_type, &u, NULL, NULL), TMLRT_OK);
+    }
+    tmlrt_notify_one(&p.n[0]);
+    tmlrt_task_release(unit_spawn(rt, &p.tally, body_third, &p));
+    assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
+    assert_in_range(p.longest, 1, FIFO(3));
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* ---- fork-join --------------------------------------------------------------------------------------------- */
+
+typedef struct forest {
+    tally_t tally;
+    int alive, most;
+    int64_t due, happened, longest;
+} forest_t;
+
+static void tree_dropped(unit_t *u) {
+    ((forest_t *)u->arg)->alive--;
+}
+
+static int32_t body_tree(unit_t *u, tmlrt_cx_t *cx) {
+    forest_t *f = u->arg;
+    if (f->happened < 0 && tmlrt_now(NULL) >= f->due) f->happened = f->tally.polls;
+    TMLRT_BEGIN(u);
+    if (++f->alive > f->most) f->most = f->alive;
+    u->value = 1;
+    for (u->i = 0; u->i < 2 && u->n > 0; u->i++) {
+        unit_t child = unit_of(&f->tally, body_tree, f);
+        child.n = u->n - 1;
+        child.on_drop = tree_dropped;
+        require(tmlrt_spawn(NULL, &unit_type, &child, NULL, &u->child) == TMLRT_OK);
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_join(&u->op, u->child, &u->got));
+        u->value += u->got;
+        tmlrt_task_release(u->child);
+    }
+    TMLRT_END(u);
+}
+
+static int32_t body_timer_beside(unit_t *u, tmlrt_cx_t *cx) {
+    forest_t *f = u->arg;
+    TMLRT_BEGIN(u);
+    for (;;) {
+        f->due = tmlrt_now(NULL) + 50 * TMLRT_US;
+        tmlrt_op_sleep_until(&u->op, NULL, f->due);
+        require(tmlrt_op_poll(&u->op, cx) == TMLRT_PENDING);
+        f->happened = -1;
+        TMLRT_AWAIT_POLL(u, cx, tmlrt_op_poll(&u->op, cx));
+        int64_t waited = f->happened >= 0 ? f->tally.polls - f->happened : 0;
+        if (waited > f->longest) f->longest = waited;
+    }
+    TMLRT_END(u);
+}
+
+static void a_joined_child_runs_in_place_and_timers_are_served_meanwhile(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    static forest_t f;
+    tally_t timer = {0};
+    int depth = scaled(16) >= 16 ? 16 : 12;
+    tmlrt_task_options_t daemon = TMLRT_TASK_OPTIONS_INIT;
+    daemon.flags = TMLRT_TASK_DAEMON;
+    unit_t root = unit_of(&f.tally, body_tree, &f);
+    root.n = depth;
+    root.on_drop = tree_dropped;
+    tmlrt_task_release(unit_spawn_with(rt, &timer, body_timer_beside, &f, &daemon));
+    int64_t nodes = 0;
+    assert_int_equal(tmlrt_runtime_block_on(rt, &unit_type, &root, NULL, &nodes), TMLRT_OK);
+    assert_int_equal(nodes, (2 << depth) - 1);
+    assert_int_equal(f.alive, 0);
+    assert_in_range(f.most, depth + 1, 4 * depth);
+    assert_in_range(f.longest, 0, 2 * DRIVER);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* ---- stuck workers ------------------------------------------------------------------------------------------ */
+
+typedef struct stuck {
+    tmlrt_runtime_t *rt;
+    tally_t tally;
+    tmlrt_notify_t notify;
+    tmlrt_fd_t *fd;
+    int pipe[2];
+    atomic_int next, timer, reader, spawned, woken;
+} stuck_t;
+
+static int32_t child_next(unit_t *u, tmlrt_cx_t *cx) {
+    stuck_t *s = u->arg;
+    TMLRT_BEGIN(u);
+    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_notified(&u->op, &s->notify));
+    atomic_store(&s->next, 1);
+    TMLRT_END(u);
+}
+
+static int32_t child_timer(unit_t *u, tmlrt_cx_t *cx) {
+    stuck_t *s = u->arg;
+    TMLRT_BEGIN(u);
+    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_sleep(&u->op, NULL, TMLRT_MS));
+    atomic_store(&s->timer, 1);
+    TMLRT_END(u);
+}
+
+static int32_t child_reader(unit_t *u, tmlrt_cx_t *cx) {
+    stuck_t *s = u->arg;
+    TMLRT_BEGIN(u);
+    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_fd_wait(&u->op, s->fd, TMLRT_FD_READ));
+    atomic_store(&s->reader, 1);
+    TMLRT_END(u);
+}
+
+static int32_t child_spawned(unit_t *u, tmlrt_cx_t *cx) {
+    stuck_t *s = u->arg;
+    (void)cx;
+    atomic_store(&s->spawned, 1);
+    return TMLRT_READY;
+}
+
+/* Spawns a child and has its first poll run right here, in a join that is then given up. */
+static void start_here(unit_t *u, tmlrt_cx_t *cx, unit_body_t body) {
+    stuck_t *s = u->arg;
+    tmlrt_op_t join = TMLRT_OP_INIT;
+    tmlrt_task_t *child = unit_spawn(NULL, &s->tally, body, s);
+    int before = atomic_load(&s->tally.polls);
+    tmlrt_op_join(&join, child, NULL);
+    tmlrt_op_poll(&join, cx);
+    tmlrt_op_cancel(&join);
+    wait_until(atomic_load(&s->tally.polls) > before); /* or a thief was quicker */
+    tmlrt_task_release(child);
+}
+
+static int32_t body_gets_stuck(unit_t *u, tmlrt_cx_t *cx) {
+    stuck_t *s = u->arg;
+    require(tmlrt_fd_open(NULL, s->pipe[0], &s->fd) == TMLRT_OK); /* this worker's driver */
+    start_here(u, cx, child_next);
+    start_here(u, cx, child_timer);
+    start_here(u, cx, child_reader);
+    require(tmlrt_notify_one(&s->notify) == TMLRT_OK);
+    require(write(s->pipe[1], "x", 1) == 1);
+    tmlrt_task_release(unit_spawn(NULL, &s->tally, child_spawned, s));
+    /* Nobody but other workers can make this true. */
+    wait_until(atomic_load(&s->next) && atomic_load(&s->timer) && atomic_load(&s->reader) &&
+               atomic_load(&s->spawned));
+    return TMLRT_READY;
+}
+
+static void what_a_stuck_worker_holds_is_served_by_others(void **state) {
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        stuck_t s = {.rt = runtime_multi(2)};
+        tally_t tally = {0};
+        assert_int_equal(pipe(s.pipe), 0);
+        assert_int_equal(unit_run(s.rt, &tally, body_gets_stuck, &s), 0);
+        assert_int_equal(tmlrt_runtime_shutdown(s.rt, TMLRT_NEVER, NULL), TMLRT_OK);
+        assert_true(stats_sum(s.rt, taken_over) > 0);
+        tmlrt_fd_close(s.fd);
+        close(s.pipe[0]);
+        close(s.pipe[1]);
+        assert_int_equal(tmlrt_runtime_destroy(s.rt), TMLRT_OK);
+    }
+}
+
+typedef struct watched {
+    atomic_int told;
+    tmlrt_stuck_t stuck;
+    char name[32], site[32];
+} watched_t;
+
+static void on_stuck(void *ctx, const tmlrt_stuck_t *stuck) {
+    watched_t *w = ctx;
+    w->stuck = *stuck;
+    strncpy(w->name, stuck->task_name, sizeof w->name - 1);
+    strncpy(w->site, stuck->task_site, sizeof w->site - 1);
+    atomic_fetch_add(&w->told, 1);
+}
+
+static int32_t body_until_told(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    wait_until(atomic_load(&((watched_t *)u->arg)->told) != 0);
+    return TMLRT_READY;
+}
+
+static void the_watchdog_names_the_task_that_is_stuck(void **state) {
+    (void)state;
+    watched_t w = {.told = 0};
+    tally_t tally = {0};
+    tmlrt_runtime_t *rt;
+    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    config.workers = 1;
+    config.watchdog_ms = 20;
+    config.on_stuck = on_stuck;
+    config.hook_ctx = &w;
+    assert_int_equal(tmlrt_runtime_create(&rt, &config), TMLRT_OK);
+    tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
+    options.name = "the stuck one";
+    options.site = "site.c:5";
+    tmlrt_task_t *task = unit_spawn_with(rt, &tally, body_until_told, &w, &options);
+    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
+    assert_int_equal(w.told, 1); /* once a poll */
+    assert_string_equal(w.name, "the stuck one");
+    assert_string_equal(w.site, "site.c:5");
+    assert_int_equal(w.stuck.task_id, tmlrt_task_id(task));
+    assert_int_equal(w.stuck.worker, 0);
+    assert_int_equal(w.stuck.all_stuck, 1);
+    assert_true(w.stuck.stuck_ns >= 20 * TMLRT_MS);
+    tmlrt_task_release(task);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* ---- idle ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t activity(tmlrt_runtime_t *rt) {
+    return stats_sum(rt, polls) + stats_sum(rt, parks) + stats_sum(rt, driver_polls) +
+           stats_sum(rt, events) + stats_sum(rt, wakes_sent) + stats_sum(rt, taken_over);
+}
+
+static void the_counters_of_an_idle_runtime_stand_still(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_multi(3);
+    tally_t tally = {0};
+    assert_int_equal(unit_run(rt, &tally, body_yield_n, &(int){100}), 0);
+    tmlrt_task_release(unit_spawn(rt, &tally, body_sleep_forever, NULL));
+    wait_until(tmlrt__idle_all_parked(&rt->sched.idle));
+    /* The minder ticks for a while yet, and then sleeps too. */
+    wait_until(tmlrt__load_relaxed(&rt->sched.minder_asleep) != 0);
+    uint64_t before = activity(rt);
+    assert_int_equal(tmlrt_sleep(100 * TMLRT_MS), TMLRT_OK); /* time in which nothing happens */
+    assert_int_equal(activity(rt), before);
+    assert_true(tmlrt__idle_all_parked(&rt->sched.idle));
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_notified_task_is_served_beside_a_crowd),
+        cmocka_unit_test(a_timer_is_served_beside_a_crowd),
+        cmocka_unit_test(a_descriptor_is_served_beside_a_crowd),
+        cmocka_unit_test(a_worker_runs_the_newest_of_its_spawned_tasks_first),
+        cmocka_unit_test(woken_tasks_run_in_the_order_of_their_wakes),
+        cmocka_unit_test(tasks_from_outside_keep_their_order_also_when_the_ring_overflows),
+        cmocka_unit_test(the_next_slot_starves_nobody),
+        cmocka_unit_test(a_joined_child_runs_in_place_and_timers_are_served_meanwhile),
+        cmocka_unit_test(what_a_stuck_worker_holds_is_served_by_others),
+        cmocka_unit_test(the_watchdog_names_the_task_that_is_stuck),
+        cmocka_unit_test(the_counters_of_an_idle_runtime_stand_still),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
