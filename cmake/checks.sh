@@ -131,9 +131,9 @@ step_valgrind() {
 step_models() {
     local script=$ROOT/tests/model/run.sh
     [ -e "$script" ] || return 77
-    need g++ relacy-dev
+    need g++ relacy-dev spin python3
     mkdir -p "$BUILD/model"
-    bash "$script" "$ROOT" "$BUILD/model" "${TMLRT_MODEL_ITERATIONS:-20000}"
+    bash "$script" "$ROOT/src" "$BUILD/model" "${TMLRT_MODEL_ITERATIONS:-20000}"
 }
 
 step_names() { awk 'NF { print $1 }' <<<"$STEPS"; }

@@ -17,7 +17,7 @@ die() {
 # Is what a Debian package brings here, from whatever source?
 have_package() {
     case $1 in
-    cmake | gcc | g++ | clang | clang-format | valgrind | python3 | curl | wrk | strace)
+    cmake | gcc | g++ | clang | clang-format | valgrind | python3 | curl | wrk | strace | spin)
         command -v "$1" >/dev/null ;;
     libc6-dev) [ -e /usr/include/stdio.h ] ;;
     ninja-build) command -v ninja >/dev/null ;;

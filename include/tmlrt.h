@@ -20,17 +20,25 @@
 #ifndef TMLRT_H
 #define TMLRT_H
 
+#include <tmlrt/async.h>
 #include <tmlrt/base.h>
+#include <tmlrt/chan.h>
+#include <tmlrt/blocking.h>
 #include <tmlrt/error.h>
 #include <tmlrt/fd.h>
 #include <tmlrt/fiber.h>
 #include <tmlrt/net.h>
 #include <tmlrt/notify.h>
 #include <tmlrt/op.h>
+#include <tmlrt/pipe.h>
+#include <tmlrt/resolve.h>
 #include <tmlrt/runtime.h>
 #include <tmlrt/signal.h>
+#include <tmlrt/sync.h>
 #include <tmlrt/task.h>
 #include <tmlrt/time.h>
+#include <tmlrt/udp.h>
+#include <tmlrt/unix.h>
 #include <tmlrt/version.h>
 #include <tmlrt/waker.h>
 

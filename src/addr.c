@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdbool.h>
 #include <string.h>
+#include <sys/un.h>
+
+#include <tmlrt/unix.h>
 
 #define ADDR__HOST_MAX 64 /* the longest IPv6 text is 45 bytes, a zone's name 15 */
 
@@ -22,6 +24,7 @@ int tmlrt__addr_family(const tmlrt_addr_t *addr) {
     memcpy(&s, addr->storage_, sizeof s);
     if (s.ss_family == AF_INET && addr->length_ == sizeof(struct sockaddr_in)) return AF_INET;
     if (s.ss_family == AF_INET6 && addr->length_ == sizeof(struct sockaddr_in6)) return AF_INET6;
+    if (s.ss_family == AF_UNIX && addr->length_ <= sizeof(struct sockaddr_un)) return AF_UNIX;
     return AF_UNSPEC;
 }
 
@@ -30,10 +33,44 @@ void tmlrt__addr_blank(tmlrt_addr_t *addr, socklen_t *size) {
     *size = sizeof addr->storage_;
 }
 
-static void addr__set(tmlrt_addr_t *addr, const void *sys, size_t size) {
+void tmlrt__addr_set(tmlrt_addr_t *addr, const void *sys, size_t size) {
     memset(addr, 0, sizeof *addr);
     memcpy(addr->storage_, sys, size);
     addr->length_ = (uint32_t)size;
+}
+
+/* ---- Unix ------------------------------------------------------------------------------------ */
+
+#define ADDR__UNIX      "unix:"
+#define ADDR__UNIX_PATH offsetof(struct sockaddr_un, sun_path)
+
+int tmlrt_addr_unix(tmlrt_addr_t *addr, const char *path) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    if (addr == NULL || path == NULL || path[0] == '\0') return TMLRT_EINVAL;
+    size_t size = strlen(path);
+    if (size >= sizeof un.sun_path) return TMLRT_EOVERFLOW;
+    memcpy(un.sun_path, path, size);
+    if (path[0] != '@') {
+        tmlrt__addr_set(addr, &un, ADDR__UNIX_PATH + size + 1);
+        return TMLRT_OK;
+    }
+#if defined(__linux__)
+    un.sun_path[0] = '\0'; /* an abstract name has a length and no end mark */
+    tmlrt__addr_set(addr, &un, ADDR__UNIX_PATH + size);
+    return TMLRT_OK;
+#else
+    return TMLRT_ENOTSUP;
+#endif
+}
+
+/* An unnamed socket has no path; in an abstract name, bytes that are no text stand as they are. */
+static void addr__format_unix(const tmlrt_addr_t *addr, char *text, size_t size) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    size_t length = addr->length_ > ADDR__UNIX_PATH ? addr->length_ - ADDR__UNIX_PATH : 0;
+    memcpy(&un, addr->storage_, addr->length_);
+    bool abstract = length > 0 && un.sun_path[0] == '\0';
+    if (abstract) un.sun_path[0] = '@';
+    snprintf(text, size, ADDR__UNIX "%.*s", (int)length, un.sun_path);
 }
 
 /* ---- parsing -------------------------------------------------------------------------------- */
@@ -59,7 +96,7 @@ static uint32_t addr__zone(const char *zone) {
 static int addr__parse_v4(tmlrt_addr_t *addr, const char *host, uint16_t port) {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     if (*host != '\0' && inet_pton(AF_INET, host, &in.sin_addr) != 1) return TMLRT_EINVAL;
-    addr__set(addr, &in, sizeof in);
+    tmlrt__addr_set(addr, &in, sizeof in);
     return TMLRT_OK;
 }
 
@@ -72,12 +109,15 @@ static int addr__parse_v6(tmlrt_addr_t *addr, char *host, uint16_t port) {
         if (in.sin6_scope_id == 0) return TMLRT_EINVAL;
     }
     if (inet_pton(AF_INET6, host, &in.sin6_addr) != 1) return TMLRT_EINVAL;
-    addr__set(addr, &in, sizeof in);
+    tmlrt__addr_set(addr, &in, sizeof in);
     return TMLRT_OK;
 }
 
 int tmlrt_addr_parse(tmlrt_addr_t *addr, const char *text) {
     if (addr == NULL || text == NULL) return TMLRT_EINVAL;
+    if (strncmp(text, ADDR__UNIX, strlen(ADDR__UNIX)) == 0)
+        return tmlrt_addr_unix(addr, text + strlen(ADDR__UNIX)) == TMLRT_OK ? TMLRT_OK
+                                                                           : TMLRT_EINVAL;
     const char *colon = strrchr(text, ':');
     if (colon == NULL) return TMLRT_EINVAL;
     int64_t port = addr__number(colon + 1, UINT16_MAX);
@@ -124,6 +164,7 @@ int tmlrt_addr_format(const tmlrt_addr_t *addr, char *text, size_t size) {
     switch (tmlrt__addr_family(addr)) {
     case AF_INET: addr__format_v4(addr, full, sizeof full); break;
     case AF_INET6: addr__format_v6(addr, full, sizeof full); break;
+    case AF_UNIX: addr__format_unix(addr, full, sizeof full); break;
     default: return TMLRT_EINVAL;
     }
     size_t length = strlen(full);

@@ -5,6 +5,7 @@
 #ifndef TMLRT__ADDR_H
 #define TMLRT__ADDR_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include <tmlrt/net.h>
@@ -16,8 +17,16 @@ static inline struct sockaddr *tmlrt__addr_sys(tmlrt_addr_t *addr) {
     return (struct sockaddr *)(void *)addr->storage_;
 }
 
-/* The family, AF_INET or AF_INET6; AF_UNSPEC for no address and for any other. */
+/* The family, AF_INET, AF_INET6 or AF_UNIX; AF_UNSPEC for no address and for any other. */
 int tmlrt__addr_family(const tmlrt_addr_t *addr);
+
+static inline bool tmlrt__addr_is_inet(const tmlrt_addr_t *addr) {
+    int family = tmlrt__addr_family(addr);
+    return family == AF_INET || family == AF_INET6;
+}
+
+/* Fills *addr with `size` bytes of a system's address. */
+void tmlrt__addr_set(tmlrt_addr_t *addr, const void *sys, size_t size);
 
 /* Begins an address that the system fills in: the whole storage, *size its length. */
 void tmlrt__addr_blank(tmlrt_addr_t *addr, socklen_t *size);

@@ -6,6 +6,8 @@
 
 #include <limits.h>
 
+#include "call.h"
+
 #define FD__INTEREST (TMLRT_FD_READ | TMLRT_FD_WRITE)
 
 /* Operations that were fired under the latch in one go; the others in the next. */
@@ -118,8 +120,9 @@ static const tmlrt__source_hooks_t fd__hooks = {.event = fd__event, .closed = fd
 /* Takes a slot and makes the registration in it known to its driver. */
 static int fd__register(tmlrt__host_t *host, int64_t fd, tmlrt_fd_t **out) {
     tmlrt__source_t *s;
-    int e = tmlrt__source_open(&s, host->ops->driver(host, false), TMLRT__SOURCE_FOREIGN, fd, 0,
-                               &fd__hooks);
+    /* The same descriptor always meets the same driver, which then knows that it has it already. */
+    tmlrt__driver_t *driver = host->ops->driver_of(host, (uint64_t)fd);
+    int e = tmlrt__source_open(&s, driver, TMLRT__SOURCE_FOREIGN, fd, 0, &fd__hooks);
     if (e != TMLRT_OK) return e;
     tmlrt_fd_t *reg = fd__of(s);
     reg->latch = (tmlrt__latch_t)TMLRT__LATCH_INIT;
@@ -214,4 +217,14 @@ int tmlrt_op_fd_wait(tmlrt_op_t *pub, tmlrt_fd_t *reg, uint32_t interest) {
     op->u.io.handle = reg;
     op->u.io.len = interest;
     return TMLRT_OK;
+}
+
+int64_t tmlrt_fd_wait_until(tmlrt_fd_t *reg, uint32_t interest, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    int e = tmlrt_op_fd_wait(&op, reg, interest);
+    return e != TMLRT_OK ? e : tmlrt__call_await(&op, deadline);
+}
+
+int64_t tmlrt_fd_wait(tmlrt_fd_t *reg, uint32_t interest) {
+    return tmlrt_fd_wait_until(reg, interest, TMLRT_NEVER);
 }

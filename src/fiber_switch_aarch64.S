@@ -83,7 +83,8 @@ SYM(tmlrt__fiber_switch):
     .cfi_endproc
     END(tmlrt__fiber_switch)
 
+#endif
+
 #ifdef __ELF__
     .section .note.GNU-stack, "", %progbits
-#endif
 #endif

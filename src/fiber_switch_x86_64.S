@@ -94,7 +94,8 @@ SYM(tmlrt__fiber_start):
     .cfi_endproc
     END(tmlrt__fiber_start)
 
-#ifdef __ELF__
-    .section .note.GNU-stack, "", @progbits
 #endif
+
+#ifdef __ELF__
+    .section .note.GNU-stack, "", %progbits
 #endif

@@ -43,6 +43,8 @@ typedef struct tmlrt__host_ops {
     /* The driver that a new source shall belong to: the next in turn, or the caller's own (the
      * next in turn where the caller is no worker). */
     struct tmlrt__driver *(*driver)(tmlrt__host_t *host, bool in_turn);
+    /* The driver of number n, modulo how many there are: the same for the same n. */
+    struct tmlrt__driver *(*driver_of)(tmlrt__host_t *host, uint64_t n);
     /* Drives the host, a current-thread one of this thread, until *done is non-zero or `deadline`
      * (on its clock) has passed. */
     void (*drive)(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline);

@@ -14,8 +14,8 @@ void tmlrt__inject_init(tmlrt__inject_t *q) {
 }
 
 static void inject__append(tmlrt__inject_t *q, tmlrt_task_t *task) {
-    task->next = NULL;
     tmlrt__latch_lock(&q->latch);
+    task->next = NULL; /* under the latch, as all uses: a wake observes nothing by itself */
     if (q->last != NULL)
         q->last->next = task;
     else

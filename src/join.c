@@ -112,6 +112,10 @@ int tmlrt_join(tmlrt_task_t *task, void *result) {
     tmlrt_op_t op = TMLRT_OP_INIT;
     int        e = tmlrt_op_join(&op, task, result);
     if (e != TMLRT_OK) return e;
+    if (tmlrt__current()->busy == 0 && tmlrt__state_is_complete(&task->state)) {
+        join__take(tmlrt__op(&op)); /* nothing to wait for */
+        return (int)tmlrt__op(&op)->result;
+    }
     e = tmlrt_op_await(&op);
     return e != TMLRT_OK ? e : (int)tmlrt_op_result(&op);
 }

@@ -101,7 +101,7 @@ static void minder__tick(tmlrt_runtime_t *rt, minder__watch_t *watch) {
 /* Sleeps until a worker comes back, unless one is awake. */
 static void minder__sleep(tmlrt_runtime_t *rt) {
     tmlrt__scheduler_t *s = &rt->sched;
-    if (!tmlrt__gate_close(&s->minder_asleep, &s->idle, &rt->minder_tick)) return;
+    if (!tmlrt__minder_gate_close(&s->minder_asleep, &s->idle, &rt->minder_tick)) return;
     /* acquire: what the worker did before it woke us; pairs [MD-1] */
     while (tmlrt__load_acquire(&s->minder_asleep) != 0)
         tmlrt__futex_wait(&s->minder_asleep, 1, -1);

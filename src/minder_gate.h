@@ -15,8 +15,8 @@
 #include "idle.h"
 
 /* The minder. False: a worker is awake, or it is to leave; it must not sleep. */
-static inline bool tmlrt__gate_close(tmlrt__atomic_u32 *asleep, tmlrt__idle_t *idle,
-                                     tmlrt__atomic_u32 *leave) {
+static inline bool tmlrt__minder_gate_close(tmlrt__atomic_u32 *asleep, tmlrt__idle_t *idle,
+                                            tmlrt__atomic_u32 *leave) {
     /* Full fence, pairs [MD-1]. Forbids that we miss a worker's leaving the set of sleepers while
      * that worker misses that we are asleep: it would run with nobody to mind it. */
     tmlrt__store_relaxed(asleep, 1);
@@ -28,7 +28,7 @@ static inline bool tmlrt__gate_close(tmlrt__atomic_u32 *asleep, tmlrt__idle_t *i
 
 /* A worker that has left the set of sleepers, or who has told the minder to leave. True: the minder
  * was asleep; the caller wakes it. */
-static inline bool tmlrt__gate_open(tmlrt__atomic_u32 *asleep) {
+static inline bool tmlrt__minder_gate_open(tmlrt__atomic_u32 *asleep) {
     /* Full fence, pairs [MD-1]: our leaving of the set before the look at the minder. */
     tmlrt__fence_seq(); /* [MD-1] worker */
     if (tmlrt__load_relaxed(asleep) == 0) return false;

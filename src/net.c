@@ -35,7 +35,7 @@ int tmlrt__tcp_options(const tmlrt_tcp_options_t *options, tmlrt_tcp_options_t *
     return bad ? TMLRT_EINVAL : TMLRT_OK;
 }
 
-static int net__set(int fd, int level, int name, int value) {
+int tmlrt__sock_set(int fd, int level, int name, int value) {
     if (TMLRT__SYS(setsockopt(fd, level, name, &value, sizeof value)) == 0) return TMLRT_OK;
     return tmlrt__os_error(errno);
 }
@@ -46,7 +46,7 @@ static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool lis
         bool wanted;
         int level, name, value;
     } list[] = {
-        {listens && !(o->flags & TMLRT_TCP_NO_REUSEADDR), SOL_SOCKET, SO_REUSEADDR, 1},
+        {listens && family != AF_UNIX && !(o->flags & TMLRT_TCP_NO_REUSEADDR), SOL_SOCKET, SO_REUSEADDR, 1},
         {(o->flags & TMLRT_TCP_REUSEPORT) != 0, SOL_SOCKET, SO_REUSEPORT, 1},
         {listens && family == AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY,
          (o->flags & TMLRT_TCP_V6ONLY) != 0},
@@ -57,13 +57,16 @@ static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool lis
     };
     int e = TMLRT_OK;
     for (size_t i = 0; i < sizeof list / sizeof *list && e == TMLRT_OK; i++)
-        if (list[i].wanted) e = net__set(fd, list[i].level, list[i].name, list[i].value);
+        if (list[i].wanted) e = tmlrt__sock_set(fd, list[i].level, list[i].name, list[i].value);
     return e;
 }
 
 int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *options, bool listens) {
     int family = tmlrt__addr_family(addr);
-    if (family == AF_UNSPEC) return TMLRT_EINVAL;
+    uint32_t inet_only = TMLRT_TCP_REUSEPORT | TMLRT_TCP_V6ONLY | TMLRT_TCP_NODELAY |
+                         TMLRT_TCP_KEEPALIVE | TMLRT_TCP_NO_REUSEADDR;
+    if (family == AF_UNSPEC || (family == AF_UNIX && (options->flags & inet_only) != 0))
+        return TMLRT_EINVAL;
     int fd = TMLRT__SYS(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) return tmlrt__os_error(errno);
     int e = net__apply(fd, family, options, listens);
@@ -88,10 +91,19 @@ static int net__bind_and_listen(int fd, const tmlrt_addr_t *addr, uint32_t backl
     return TMLRT_OK;
 }
 
-/* Gives a listening socket its handle. On error the fd is closed. */
-static int net__listener(tmlrt__host_t *host, int fd, tmlrt_sock_t **listener) {
+int tmlrt__sock_host(tmlrt_runtime_t *rt, tmlrt__host_t **out) {
+    tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)(void *)rt);
+    if (host == NULL) return TMLRT_ENORUNTIME;
+    if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
+    if (tmlrt__load_relaxed(&host->phase) == TMLRT__HOST_STOPPED) return TMLRT_ESHUTDOWN;
+    *out = host;
+    return TMLRT_OK;
+}
+
+int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready,
+                      tmlrt_sock_t **out) {
     tmlrt_sock_t *sock;
-    int e = tmlrt__sock_open(&sock, host->ops->driver(host, false), TMLRT__SOURCE_LISTENER, fd, 0);
+    int e = tmlrt__sock_open(&sock, host->ops->driver(host, false), kind, fd, ready);
     if (e != TMLRT_OK) {
         close(fd);
         return e;
@@ -100,28 +112,32 @@ static int net__listener(tmlrt__host_t *host, int fd, tmlrt_sock_t **listener) {
     if (e != TMLRT_OK)
         tmlrt__source_release(&sock->source);
     else
-        *listener = sock;
+        *out = sock;
     return e;
 }
 
-int tmlrt_tcp_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
-                     const tmlrt_tcp_options_t *options, tmlrt_sock_t **listener) {
+int tmlrt__sock_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                       const tmlrt_tcp_options_t *options, tmlrt_sock_t **listener) {
     tmlrt_tcp_options_t o;
-    if (addr == NULL || listener == NULL || tmlrt__addr_family(addr) == AF_UNSPEC)
-        return TMLRT_EINVAL;
-    if (tmlrt__tcp_options(options, &o, true) != TMLRT_OK) return TMLRT_EINVAL;
-    tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)(void *)rt);
-    if (host == NULL) return TMLRT_ENORUNTIME;
-    if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
+    if (listener == NULL || tmlrt__tcp_options(options, &o, true) != TMLRT_OK) return TMLRT_EINVAL;
+    tmlrt__host_t *host;
+    int e = tmlrt__sock_host(rt, &host);
+    if (e != TMLRT_OK) return e;
     if (tmlrt__load_relaxed(&host->phase) != TMLRT__HOST_RUNNING) return TMLRT_ESHUTDOWN;
     int fd = tmlrt__sock_make(addr, &o, true);
     if (fd < 0) return fd;
-    int e = net__bind_and_listen(fd, addr, o.backlog);
+    e = net__bind_and_listen(fd, addr, o.backlog);
     if (e != TMLRT_OK) {
         close(fd);
         return e;
     }
-    return net__listener(host, fd, listener);
+    return tmlrt__sock_adopt(host, fd, TMLRT__SOURCE_LISTENER, 0, listener);
+}
+
+int tmlrt_tcp_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                     const tmlrt_tcp_options_t *options, tmlrt_sock_t **listener) {
+    if (addr == NULL || !tmlrt__addr_is_inet(addr)) return TMLRT_EINVAL;
+    return tmlrt__sock_listen(rt, addr, options, listener);
 }
 
 /* ---- ending --------------------------------------------------------------------------------- */
@@ -129,6 +145,12 @@ int tmlrt_tcp_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
 int tmlrt__sock_check(const tmlrt_sock_t *sock, uint32_t kind) {
     if (sock == NULL || sock->source.kind != kind) return TMLRT_EINVAL;
     return tmlrt__source_forked(&sock->source) ? TMLRT_EFORKED : TMLRT_OK;
+}
+
+int tmlrt__sock_check_bytes(const tmlrt_sock_t *sock, uint32_t dir) {
+    uint32_t end = dir == TMLRT__DIR_READ ? TMLRT__SOURCE_PIPE_READ : TMLRT__SOURCE_PIPE_WRITE;
+    bool pipe = sock != NULL && sock->source.kind == end;
+    return tmlrt__sock_check(sock, pipe ? end : TMLRT__SOURCE_STREAM);
 }
 
 int tmlrt_sock_close(tmlrt_sock_t *sock) {
@@ -218,10 +240,10 @@ int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value) {
     if (e != TMLRT_OK) return e;
     int fd = (int)sock->source.fd;
     switch (option) {
-    case TMLRT_SOCK_NODELAY: e = net__set(fd, IPPROTO_TCP, TCP_NODELAY, (int)value); break;
-    case TMLRT_SOCK_KEEPALIVE: e = net__set(fd, SOL_SOCKET, SO_KEEPALIVE, (int)value); break;
-    case TMLRT_SOCK_SEND_BUFFER: e = net__set(fd, SOL_SOCKET, SO_SNDBUF, (int)value); break;
-    case TMLRT_SOCK_RECV_BUFFER: e = net__set(fd, SOL_SOCKET, SO_RCVBUF, (int)value); break;
+    case TMLRT_SOCK_NODELAY: e = tmlrt__sock_set(fd, IPPROTO_TCP, TCP_NODELAY, (int)value); break;
+    case TMLRT_SOCK_KEEPALIVE: e = tmlrt__sock_set(fd, SOL_SOCKET, SO_KEEPALIVE, (int)value); break;
+    case TMLRT_SOCK_SEND_BUFFER: e = tmlrt__sock_set(fd, SOL_SOCKET, SO_SNDBUF, (int)value); break;
+    case TMLRT_SOCK_RECV_BUFFER: e = tmlrt__sock_set(fd, SOL_SOCKET, SO_RCVBUF, (int)value); break;
     default: e = net__set_linger(fd, value); break;
     }
     tmlrt__source_unpin(&sock->source);
@@ -244,7 +266,7 @@ static void net__try_end(tmlrt__source_t *s, uint32_t dir, uint64_t seen, int64_
 }
 
 static int64_t net__try(tmlrt_sock_t *sock, uint32_t dir, const void *out, void *in, size_t size) {
-    int64_t n = tmlrt__sock_check(sock, TMLRT__SOURCE_STREAM);
+    int64_t n = tmlrt__sock_check_bytes(sock, dir);
     if (n != TMLRT_OK) return n;
     if ((out == NULL && in == NULL && size != 0) || size > INT64_MAX) return TMLRT_EINVAL;
     tmlrt__source_t *s = &sock->source;
@@ -257,9 +279,9 @@ static int64_t net__try(tmlrt_sock_t *sock, uint32_t dir, const void *out, void 
     else if (is == TMLRT__SW_IS_WAITING && tmlrt__source_believes(s))
         n = TMLRT_EAGAIN;
     else if (dir == TMLRT__DIR_READ)
-        n = tmlrt__readiness_recv(s->fd, in, size);
+        n = tmlrt__readiness_recv(s, in, size);
     else
-        n = tmlrt__readiness_send(s->fd, out, size);
+        n = tmlrt__readiness_send(s, out, size);
     net__try_end(s, dir, seen, n, size);
     return n;
 }

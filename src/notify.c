@@ -8,6 +8,7 @@
  */
 #include <tmlrt/notify.h>
 
+#include "call.h"
 #include "waitlist.h"
 
 _Static_assert(sizeof(tmlrt__waitlist_t) <= sizeof(tmlrt_notify_t), "it fits the public type");
@@ -91,4 +92,25 @@ int tmlrt_notify_all(tmlrt_notify_t *notify) {
     if (notify == NULL) return TMLRT_EINVAL;
     tmlrt__waitlist_fire_all(notify__list(notify), TMLRT_OK);
     return TMLRT_OK;
+}
+
+/* Takes what a first poll would, without an operation. */
+static bool notify__take(tmlrt__waitlist_t *wl) {
+    tmlrt__latch_lock(&wl->latch);
+    bool taken = wl->permits != 0;
+    wl->permits = 0;
+    tmlrt__latch_unlock(&wl->latch);
+    return taken;
+}
+
+int tmlrt_notified_until(tmlrt_notify_t *notify, int64_t deadline) {
+    if (notify == NULL) return TMLRT_EINVAL;
+    if (tmlrt__call_tries() && notify__take(notify__list(notify))) return TMLRT_OK;
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_notified(&op, notify);
+    return (int)tmlrt__call_await(&op, deadline);
+}
+
+int tmlrt_notified(tmlrt_notify_t *notify) {
+    return tmlrt_notified_until(notify, TMLRT_NEVER);
 }

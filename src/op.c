@@ -83,7 +83,13 @@ void tmlrt__op_arm(tmlrt__op_t *op, uint32_t armed_bit) {
 }
 
 void tmlrt__op_disarm(tmlrt__op_t *op, uint32_t armed_bit) {
-    op__ctl_change(op, armed_bit, 0);
+    /* This arm's agent is kept out by its own lock: only another arm's would need the latch.
+     * acquire: as in op__ctl_change */
+    uint32_t c = tmlrt__load_acquire(&op->ctl);
+    if ((c & (TMLRT__OP_SRC_ARMED | TMLRT__OP_TMR_ARMED)) == armed_bit)
+        tmlrt__store_relaxed(&op->ctl, c & ~armed_bit);
+    else
+        op__ctl_change(op, armed_bit, 0);
 }
 
 /* ---- the agent's side ----------------------------------------------------------------------- */
@@ -300,7 +306,14 @@ static int32_t op__launch(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     op->phase = TMLRT__OP_FLIGHT;
     /* One made of others is linked before: a panic of user code inside must find them. */
     if (op->cls->always && op->pprev == NULL) op__link(op, tmlrt__op_list_of(cx));
-    if (op->cls->start(op, cx) == TMLRT_READY) return op__end(op);
+    if (op->cls->start(op, cx) == TMLRT_READY) {
+        if (op->pprev != NULL || tmlrt__load_relaxed(&op->ctl) != 0) return op__end(op);
+        uintptr_t waker = op->waker; /* nothing was linked or armed: the short way */
+        op->waker = 0;
+        op->phase = TMLRT__OP_ENDED;
+        op__waker_end(waker);
+        return TMLRT_READY;
+    }
     if (op->pprev == NULL) op__link(op, tmlrt__op_list_of(cx));
     if (!op->cls->timer_is_end) op__timer_arm(op);
     return TMLRT_PENDING;
@@ -322,7 +335,7 @@ static int32_t op__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 /* One step of a cancellation under way. */
 static int32_t op__cancel_step(tmlrt__op_t *op) {
-    if (op->phase == TMLRT__OP_FLIGHT && op->cls->cancel != NULL) {
+    if (op->cls->cancel != NULL) {
         if (op->cls->cancel(op, -(int)op->reason) != TMLRT_READY) return TMLRT_PENDING;
     } else if (!op->cls->timer_is_end || op->cls->resume != NULL || op__timer_stop(op)) {
         op->result = -(int64_t)op->reason; /* else the timer had fired: its result stands */
@@ -335,7 +348,10 @@ static int32_t op__check_backoff(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     bool expired = op->timer.when == (int64_t)op->u.io.u.backend[0];
     op->timer.when = (int64_t)op->u.io.u.backend[0];
     op__ctl_change(op, TMLRT__OP_TMR_FIRED, 0);
-    if (expired) return op__fail(op, TMLRT_ETIMEDOUT);
+    if (expired) {
+        op->reason = (uint8_t)-TMLRT_ETIMEDOUT;
+        return op__cancel_step(op);
+    }
     return op__launch(op, cx);
 }
 

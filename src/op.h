@@ -71,7 +71,7 @@ struct tmlrt__op_class {
 #define TMLRT__OP_PREPARED 1
 #define TMLRT__OP_FLIGHT   2
 #define TMLRT__OP_ENDED    3
-#define TMLRT__OP_BACKOFF  4 /* started, holds nothing but its timer; then starts again */
+#define TMLRT__OP_BACKOFF  4 /* started, its source is not armed; starts again with its timer */
 
 /* The operations in flight of one task (or one nested future), newest first. Owner only. */
 typedef struct tmlrt__op_list {
@@ -124,6 +124,14 @@ struct tmlrt__op {
             void          *object;
             uint32_t       stage;
         } time;
+        struct { /* resolve */
+            void *lookup; /* while in flight */
+            tmlrt__host_t *host;
+            const char *name;
+            void *out;
+            size_t max;
+            int port;
+        } resolve;
         struct { /* notify, stopping, signal: an object with a queue of waiters */
             void            *object;
             tmlrt__op_link_t link;
@@ -178,6 +186,10 @@ uint32_t tmlrt__op_ctl(tmlrt__op_t *op);
 /* Owner, in flight without a host: op->timer.when has passed, by a clock of the owner's own; begins
  * the cancellation, or ends the backoff. */
 void tmlrt__op_expire(tmlrt__op_t *op);
+
+/* A plain thread that is going to await `op`: starts it, which is all that can fail for want of
+ * memory. TMLRT_OK: in flight; else how it ended. */
+int tmlrt__await_start(tmlrt_op_t *op);
 
 /* Owner, in flight: as `about` of the class. */
 const tmlrt__host_t *tmlrt__op_about(const tmlrt__op_t *op);

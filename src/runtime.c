@@ -204,10 +204,23 @@ int tmlrt_runtime_block_on(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
     if (tmlrt__host_forked(&rt->sched.host)) return TMLRT_EFORKED;
     int e = tmlrt__runtime_check_driver(rt);
     if (e != TMLRT_OK) return e;
+    if (type != NULL && type->state_size != 0 && init_state == NULL) return TMLRT_EINVAL;
     tmlrt_task_t *task;
-    e = tmlrt_spawn(rt, type, init_state, options, &task);
+    e = tmlrt_task_new(rt, type, options, &task);
     if (e != TMLRT_OK) return e;
-    e = tmlrt_join(task, result);
+    if (type->state_size != 0) memcpy(tmlrt__task_state(task), init_state, type->state_size);
+    /* The wait is under way before the start: afterwards the state is the task's, and no error may
+     * leave it behind. */
+    tmlrt_op_t join = TMLRT_OP_INIT;
+    tmlrt_op_join(&join, task, result);
+    e = tmlrt__await_start(&join);
+    if (e == TMLRT_OK) e = tmlrt_task_start(task);
+    if (e == TMLRT_OK) {
+        tmlrt_op_await(&join);
+        e = (int)tmlrt_op_result(&join);
+    } else {
+        tmlrt_op_cancel(&join);
+    }
     tmlrt_task_release(task);
     return e;
 }

@@ -40,7 +40,7 @@ void tmlrt__scheduler_notify(tmlrt__scheduler_t *s, bool exact) {
 }
 
 void tmlrt__scheduler_wake_minder(tmlrt__scheduler_t *s) {
-    if (tmlrt__gate_open(&s->minder_asleep)) tmlrt__futex_wake(&s->minder_asleep, 1);
+    if (tmlrt__minder_gate_open(&s->minder_asleep)) tmlrt__futex_wake(&s->minder_asleep, 1);
 }
 
 bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
@@ -83,7 +83,7 @@ static void scheduler__push_pinned(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
 
 /* To another worker than the caller's own. */
 static void scheduler__hand_over(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
-    if (tmlrt__host_forked(&s->host)) return; /* nobody will run it; the queues may be half changed */
+    if (tmlrt__host_forked(&s->host)) return; /* the queues may be half changed */
     scheduler__visit(s);
     if ((task->flags & TMLRT_TASK_PINNED) != 0)
         scheduler__push_pinned(s, task);
@@ -154,6 +154,11 @@ void tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int6
     tmlrt__worker_run(&s->worker[0], done, deadline);
     tmlrt__worker_away(&s->worker[0]);
     tmlrt__worker_leave(&former);
+}
+
+static tmlrt__driver_t *scheduler__driver_of(tmlrt__host_t *host, uint64_t n) {
+    tmlrt__scheduler_t *s = tmlrt__scheduler(host);
+    return s->worker[n % s->workers].driver;
 }
 
 static void scheduler__drive(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline) {
@@ -272,6 +277,7 @@ const tmlrt__host_ops_t tmlrt__scheduler_ops = {
     .timer_stop = scheduler__timer_stop,
     .now = scheduler__now,
     .driver = scheduler__driver,
+    .driver_of = scheduler__driver_of,
     .drive = scheduler__drive,
     .kick = scheduler__kick,
 };

@@ -312,7 +312,9 @@ void tmlrt__task_again(const tmlrt_cx_t *cx) {
 
 tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
     bool cancelled;
-    if (task->again != 0) {
+    /* The word, not `again`: a wake that brought the task here observes nothing of its last runner.
+     * RUNNING still: that runner queued it itself. */
+    if (tmlrt__state_is_running(&task->state)) {
         task->again = 0;
         cancelled = tmlrt__state_resume(&task->state);
     } else {

@@ -8,14 +8,17 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "call.h"
 
 #define TCP__PIECES_MAX 1024
 
 /* op->u.io.u.backend of an accept that is to start again: 1, the claim is held already. */
 #define TCP__HELD 3
-/* Before the start of a connect: its arguments. */
-#define TCP__ADDR    0
-#define TCP__OPTIONS 1
+/* Before the start of a connect: its arguments; [0] is the backoff's. */
+#define TCP__ADDR    1
+#define TCP__OPTIONS 2
+/* A Unix listener's queue is full, and nobody tells when it no longer is: tried again so often. */
+#define TCP__QUEUE_FULL_NS INT64_C(1000000)
 
 /* ---- reading and writing --------------------------------------------------------------------- */
 
@@ -37,10 +40,11 @@ static const tmlrt__io_class_t tcp__write = TCP__CLASS("write", TMLRT__IO_WRITE,
 static const tmlrt__io_class_t tcp__writev =
     TCP__CLASS("writev", TMLRT__IO_WRITEV, TMLRT__DIR_WRITE);
 
-/* Prepares an operation on a socket of `kind`; `bad` says that another argument is wrong. */
+/* Prepares an operation on a socket; `wrong` is what its check said, `bad` that another argument is
+ * wrong. */
 static int tcp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
-                        uint32_t kind, bool bad) {
-    int e = bad ? TMLRT_EINVAL : tmlrt__sock_check(sock, kind);
+                        int wrong, bool bad) {
+    int e = bad ? TMLRT_EINVAL : wrong;
     if (e != TMLRT_OK) return tmlrt__op_prepare_failed(pub, e);
     e = tmlrt__op_prepare(pub, &cls->op);
     if (e == TMLRT_OK) tmlrt__op(pub)->u.io.handle = &sock->source;
@@ -50,7 +54,7 @@ static int tcp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_soc
 static int tcp__prepare_bytes(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
                               const void *buf, size_t size) {
     bool bad = (buf == NULL && size != 0) || size > INT64_MAX;
-    int e = tcp__prepare(pub, cls, sock, TMLRT__SOURCE_STREAM, bad);
+    int e = tcp__prepare(pub, cls, sock, tmlrt__sock_check_bytes(sock, cls->dir), bad);
     if (e != TMLRT_OK) return e;
     tmlrt__op(pub)->u.io.buf = (void *)(uintptr_t)buf;
     tmlrt__op(pub)->u.io.len = size;
@@ -82,7 +86,8 @@ static bool tcp__pieces_are_bad(const tmlrt_iovec_t *iov, size_t n) {
 
 static int tcp__prepare_pieces(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
                                tmlrt_iovec_t *iov, size_t n) {
-    int e = tcp__prepare(pub, cls, sock, TMLRT__SOURCE_STREAM, tcp__pieces_are_bad(iov, n));
+    int e = tcp__prepare(pub, cls, sock, tmlrt__sock_check_bytes(sock, cls->dir),
+                         tcp__pieces_are_bad(iov, n));
     if (e != TMLRT_OK) return e;
     tmlrt__op(pub)->u.io.buf = iov;
     tmlrt__op(pub)->u.io.len = n;
@@ -183,7 +188,8 @@ static const tmlrt__io_class_t tcp__accept = {
 };
 
 int tmlrt_op_accept(tmlrt_op_t *op, tmlrt_sock_t *listener, tmlrt_sock_t **out) {
-    int e = tcp__prepare(op, &tcp__accept, listener, TMLRT__SOURCE_LISTENER, out == NULL);
+    int e = tcp__prepare(op, &tcp__accept, listener,
+                         tmlrt__sock_check(listener, TMLRT__SOURCE_LISTENER), out == NULL);
     if (e == TMLRT_OK) tmlrt__op(op)->u.io.buf = out;
     return e;
 }
@@ -222,19 +228,19 @@ static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_a
     return (int)op->result;
 }
 
+static void tcp__connect_arguments(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_addr_t *addr,
+                                   const tmlrt_tcp_options_t *options) {
+    op->u.io.handle = host;
+    op->u.io.u.backend[TCP__ADDR] = (uint64_t)(uintptr_t)addr;
+    op->u.io.u.backend[TCP__OPTIONS] = (uint64_t)(uintptr_t)options;
+}
+
 static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
-    tmlrt__host_t *host = tmlrt__host_or_current(op->u.io.handle);
     const tmlrt_addr_t *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
     const tmlrt_tcp_options_t *options = (const void *)(uintptr_t)op->u.io.u.backend[TCP__OPTIONS];
-    int e = TMLRT_OK;
-    if (host == NULL)
-        e = TMLRT_ENORUNTIME;
-    else if (tmlrt__host_forked(host))
-        e = TMLRT_EFORKED;
-    else if (tmlrt__load_relaxed(&host->phase) == TMLRT__HOST_STOPPED)
-        e = TMLRT_ESHUTDOWN;
-    else
-        e = tcp__connect_make(op, host, addr, options);
+    tmlrt__host_t *host;
+    int e = tmlrt__sock_host(op->u.io.handle, &host);
+    if (e == TMLRT_OK) e = tcp__connect_make(op, host, addr, options);
     op->result = e;
     if (e != TMLRT_OK) return TMLRT_READY;
 
@@ -244,7 +250,17 @@ static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     op->u.io.len = copy.length_;
     int32_t answer = tmlrt__io_submit(op, cx);
     op->u.io.buf = out;
-    return tcp__connect_answer(op, answer);
+    bool later = answer == TMLRT_READY && op->result == TMLRT_EAGAIN &&
+                 tmlrt__addr_family(&copy) == AF_UNIX;
+    answer = tcp__connect_answer(op, answer);
+    if (!later) return answer;
+    tcp__connect_arguments(op, host, addr, options);
+    tmlrt__op_backoff(op, host->ops->now(host) + TCP__QUEUE_FULL_NS);
+    return TMLRT_PENDING;
+}
+
+static const tmlrt__host_t *tcp__connect_about(const tmlrt__op_t *op) {
+    return op->phase == TMLRT__OP_BACKOFF ? op->u.io.handle : tmlrt__io_about(op);
 }
 
 static int32_t tcp__connect_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
@@ -260,7 +276,7 @@ static const tmlrt__io_class_t tcp__connect = {
            .start = tcp__connect_start,
            .resume = tcp__connect_resume,
            .cancel = tcp__connect_cancel,
-           .about = tmlrt__io_about},
+           .about = tcp__connect_about},
     .kind = TMLRT__IO_CONNECT,
     .dir = TMLRT__DIR_WRITE,
 };
@@ -276,10 +292,99 @@ int tmlrt_op_connect(tmlrt_op_t *pub, tmlrt_runtime_t *rt, const tmlrt_addr_t *a
         return tmlrt__op_prepare_failed(pub, TMLRT_EFORKED);
     int e = tmlrt__op_prepare(pub, &tcp__connect.op);
     if (e != TMLRT_OK) return e;
-    tmlrt__op_t *op = tmlrt__op(pub);
-    op->u.io.handle = host;
-    op->u.io.buf = out;
-    op->u.io.u.backend[TCP__ADDR] = (uint64_t)(uintptr_t)addr;
-    op->u.io.u.backend[TCP__OPTIONS] = (uint64_t)(uintptr_t)options;
+    tmlrt__op(pub)->u.io.buf = out;
+    tcp__connect_arguments(tmlrt__op(pub), host, addr, options);
     return TMLRT_OK;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+/* Waits for a prepared operation, unless that failed. */
+static int64_t tcp__await(tmlrt_op_t *op, int prepared, int64_t deadline) {
+    return prepared != TMLRT_OK ? prepared : tmlrt__call_await(op, deadline);
+}
+
+/* Where nobody may block a call fails also when it would not have to wait. */
+static bool tcp__tries(void) {
+    return tmlrt__current()->busy == 0 && tmlrt__call_tries();
+}
+
+int64_t tmlrt_read_until(tmlrt_sock_t *sock, void *buf, size_t size, int64_t deadline) {
+    int64_t n = tcp__tries() ? tmlrt_try_read(sock, buf, size) : TMLRT_EAGAIN;
+    if (n != TMLRT_EAGAIN) return n;
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    return tcp__await(&op, tmlrt_op_read(&op, sock, buf, size), deadline);
+}
+
+int64_t tmlrt_read_exact_until(tmlrt_sock_t *sock, void *buf, size_t size, int64_t deadline) {
+    int64_t n = tcp__tries() ? tmlrt_try_read(sock, buf, size) : TMLRT_EAGAIN;
+    if (n == 0 && size != 0) return TMLRT_EEOF;
+    if (n >= 0 && (size_t)n == size) return n;
+    if (n < 0 && n != TMLRT_EAGAIN) return n;
+    size_t done = n > 0 ? (size_t)n : 0;
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    n = tcp__await(&op, tmlrt_op_read_exact(&op, sock, (char *)buf + done, size - done), deadline);
+    return n < 0 ? n : (int64_t)size;
+}
+
+int64_t tmlrt_write_until(tmlrt_sock_t *sock, const void *buf, size_t size, int64_t deadline) {
+    int64_t n = tcp__tries() ? tmlrt_try_write(sock, buf, size) : TMLRT_EAGAIN;
+    if (n >= 0 && (size_t)n == size) return n;
+    if (n < 0 && n != TMLRT_EAGAIN) return n;
+    size_t done = n > 0 ? (size_t)n : 0;
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    const char *rest = buf;
+    if (done != 0) rest += done;
+    n = tcp__await(&op, tmlrt_op_write(&op, sock, rest, size - done), deadline);
+    return n < 0 ? n : (int64_t)size;
+}
+
+int64_t tmlrt_readv_until(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    return tcp__await(&op, tmlrt_op_readv(&op, sock, iov, n), deadline);
+}
+
+int64_t tmlrt_writev_until(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    return tcp__await(&op, tmlrt_op_writev(&op, sock, iov, n), deadline);
+}
+
+int tmlrt_accept_until(tmlrt_sock_t *listener, tmlrt_sock_t **out, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    return (int)tcp__await(&op, tmlrt_op_accept(&op, listener, out), deadline);
+}
+
+int tmlrt_connect_until(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                        const tmlrt_tcp_options_t *options, tmlrt_sock_t **out, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    return (int)tcp__await(&op, tmlrt_op_connect(&op, rt, addr, options, out), deadline);
+}
+
+int64_t tmlrt_read(tmlrt_sock_t *sock, void *buf, size_t size) {
+    return tmlrt_read_until(sock, buf, size, TMLRT_NEVER);
+}
+
+int64_t tmlrt_read_exact(tmlrt_sock_t *sock, void *buf, size_t size) {
+    return tmlrt_read_exact_until(sock, buf, size, TMLRT_NEVER);
+}
+
+int64_t tmlrt_write(tmlrt_sock_t *sock, const void *buf, size_t size) {
+    return tmlrt_write_until(sock, buf, size, TMLRT_NEVER);
+}
+
+int64_t tmlrt_readv(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n) {
+    return tmlrt_readv_until(sock, iov, n, TMLRT_NEVER);
+}
+
+int64_t tmlrt_writev(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n) {
+    return tmlrt_writev_until(sock, iov, n, TMLRT_NEVER);
+}
+
+int tmlrt_accept(tmlrt_sock_t *listener, tmlrt_sock_t **out) {
+    return tmlrt_accept_until(listener, out, TMLRT_NEVER);
+}
+
+int tmlrt_connect(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                  const tmlrt_tcp_options_t *options, tmlrt_sock_t **out) {
+    return tmlrt_connect_until(rt, addr, options, out, TMLRT_NEVER);
 }

@@ -110,6 +110,14 @@ static tmlrt__host_t *await__choose(const tmlrt__op_t *op) {
     return newest;
 }
 
+int tmlrt__await_start(tmlrt_op_t *pub) {
+    await__record_t *r = await__get();
+    if (r == NULL) return TMLRT_ENOMEM;
+    tmlrt_waker_t waker = {r, &await__vtable};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    return tmlrt_op_poll(pub, &cx) == TMLRT_PENDING ? TMLRT_OK : (int)tmlrt_op_result(pub);
+}
+
 int tmlrt_op_await(tmlrt_op_t *pub) {
     if (pub == NULL) return TMLRT_EINVAL;
     tmlrt__current_t *cur = tmlrt__current();

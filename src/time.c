@@ -5,6 +5,7 @@
  */
 #include <tmlrt/time.h>
 
+#include "call.h"
 #include "op.h"
 #include "os.h"
 #include "task.h"
@@ -91,9 +92,22 @@ int tmlrt_sleep(int64_t ns) {
         return TMLRT_OK;
     }
     tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_op_sleep(&op, (tmlrt_runtime_t *)cur->owned, ns);
+    tmlrt_op_sleep(&op, cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL, ns);
     int e = tmlrt_op_await(&op);
     return e != TMLRT_OK ? e : (int)tmlrt_op_result(&op);
+}
+
+int tmlrt_sleep_until(int64_t abs_ns) {
+    tmlrt__current_t *cur = tmlrt__current();
+    if (cur->busy != 0) return TMLRT_EDEADLK;
+    if (cur->owned == NULL && cur->fiber == NULL) {
+        if (abs_ns > 0) tmlrt__os_sleep_until(abs_ns);
+        return TMLRT_OK;
+    }
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_runtime_t *own = cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL;
+    tmlrt_op_sleep_until(&op, own, abs_ns);
+    return (int)tmlrt__call_await(&op, TMLRT_NEVER);
 }
 
 /* ---- intervals ------------------------------------------------------------------------------ */
@@ -172,4 +186,14 @@ int tmlrt_op_tick(tmlrt_op_t *op, tmlrt_interval_t *interval) {
     tmlrt__op(op)->u.time.host = interval__of(interval)->host;
     tmlrt__op(op)->u.time.object = interval;
     return TMLRT_OK;
+}
+
+int64_t tmlrt_tick_until(tmlrt_interval_t *interval, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    int e = tmlrt_op_tick(&op, interval);
+    return e != TMLRT_OK ? e : tmlrt__call_await(&op, deadline);
+}
+
+int64_t tmlrt_tick(tmlrt_interval_t *interval) {
+    return tmlrt_tick_until(interval, TMLRT_NEVER);
 }

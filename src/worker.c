@@ -15,6 +15,7 @@
 #define WORKER__DRIVER_POLLS 61u   /* polls between two asks of the driver */
 #define WORKER__DRIVER_MOST  1024u /* and at the latest, with its last batch still there */
 #define WORKER__DRIVER_NS    200000
+#define WORKER__TIMER_NS     200000 /* between two wakes by timers */
 #define WORKER__DEPTH        64u  /* joins that run their child in place, nested */
 #define WORKER__INJECT_BATCH 32u
 #define WORKER__STEAL_BATCH  16u
@@ -103,8 +104,8 @@ static void worker__push_fifo(tmlrt__worker_t *w, tmlrt_task_t *task) {
 }
 
 void tmlrt__worker_push_pinned(tmlrt__worker_t *w, tmlrt_task_t *task) {
-    task->next = NULL;
     tmlrt__latch_lock(&w->pinned_latch);
+    task->next = NULL; /* under the latch, as all uses: a wake observes nothing by itself */
     if (w->pinned_last != NULL)
         w->pinned_last->next = task;
     else
@@ -180,6 +181,8 @@ static void worker__run_task(tmlrt__worker_t *w, tmlrt_task_t *task) {
 bool tmlrt__worker_run_inline(tmlrt__worker_t *w, tmlrt_task_t *task) {
     /* Not on the stack of a fiber, which may be small. */
     if (w->depth >= WORKER__DEPTH || tmlrt__current()->fiber != NULL) return false;
+    /* A whole tree of joins may run inside one poll: back to the loop now and then. */
+    if (w->since_driver >= WORKER__DRIVER_MOST) return false;
     if (!tmlrt__deque_take_if(&w->deque, task)) return false;
     w->depth++;
     worker__run_task(w, task);
@@ -248,6 +251,7 @@ static uint32_t worker__expire(tmlrt__worker_t *w, int64_t now) {
     if (tmlrt__timers_due(&w->timers) > now) return 0;
     uint32_t n = tmlrt__timers_expire(&w->timers, now);
     TMLRT__COUNT(w->count.timers_fired, n);
+    if (n != 0) w->fired_at = now;
     return n;
 }
 
@@ -341,6 +345,9 @@ static tmlrt_task_t *worker__search(tmlrt__worker_t *w) {
 /* How long to sleep at most, on the host's clock; the virtual one jumps instead. */
 static int64_t worker__timeout(tmlrt__worker_t *w, int64_t deadline) {
     int64_t until = tmlrt__timers_sleep(&w->timers);
+    /* Where timers are dense, several share one wake. A lone one is not delayed. */
+    if (until < w->fired_at + WORKER__TIMER_NS && !w->sched->virtual_clock)
+        until = w->fired_at + WORKER__TIMER_NS;
     if (deadline < until) until = deadline;
     if (until == INT64_MAX) return -1;
     int64_t now = tmlrt__scheduler_now(w->sched);

@@ -62,6 +62,7 @@ typedef struct tmlrt__worker {
     uint32_t      interval;     /* polls until it is asked again */
     uint32_t      depth;        /* tasks that run inside a join of another */
     int64_t       asked_at;     /* when the driver was asked last */
+    int64_t       fired_at;     /* when timers fired last */
     int64_t       batch_end;    /* fifo index behind what it brought */
     bool          searching;    /* counted in idle.searching */
     bool          dispatching;  /* in the driver: wakes are announced once, at its end */

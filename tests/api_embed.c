@@ -17,7 +17,7 @@
 /* Is the handle readable, within `ms`? */
 static int readable(tmlrt_runtime_t *rt, int ms) {
     struct pollfd p = {.fd = (int)tmlrt_runtime_handle(rt), .events = POLLIN};
-    int n;
+    int           n;
     do
         n = poll(&p, 1, ms);
     while (n < 0);
@@ -46,8 +46,8 @@ static void an_idle_runtime_has_nothing_to_do_and_no_deadline(void **state) {
 static void run_once_runs_what_is_ready_and_comes_back(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    atomic_int end = 0;
+    tally_t          tally = {0};
+    atomic_int       end = 0;
     for (int i = 0; i < 5; i++)
         tmlrt_task_release(unit_spawn(rt, &tally, body_yield_until, &end));
     for (int i = 0; i < 20; i++) {
@@ -73,7 +73,7 @@ static int32_t body_keep_waker(unit_t *u, tmlrt_cx_t *cx) {
 
 typedef struct wakes {
     tmlrt_waker_t waker;
-    atomic_int asked, n;
+    atomic_int    asked, n;
 } wakes_t;
 
 static void wake_when_asked(void *arg, int i) {
@@ -88,8 +88,8 @@ static void wake_when_asked(void *arg, int i) {
 static void every_wake_from_outside_makes_the_handle_readable(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    wakes_t w = {.n = scaled(1000)};
+    tally_t          tally = {0};
+    wakes_t          w = {.n = scaled(1000)};
     tmlrt_task_release(unit_spawn(rt, &tally, body_keep_waker, &w.waker));
     assert_int_equal(readable(rt, 0), 1); /* the spawn did, too */
     run_dry(rt);
@@ -114,9 +114,9 @@ static void every_wake_from_outside_makes_the_handle_readable(void **state) {
 static void the_timeout_is_the_time_to_the_next_deadline(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    unit_t u = unit_of(&tally, body_sleep_forever, NULL);
-    tmlrt_task_t *forever;
+    tally_t          tally = {0};
+    unit_t           u = unit_of(&tally, body_sleep_forever, NULL);
+    tmlrt_task_t    *forever;
     assert_int_equal(tmlrt_spawn(rt, &unit_type, &u, NULL, &forever), TMLRT_OK);
     run_dry(rt);
     int64_t left = tmlrt_runtime_timeout(rt);
@@ -142,7 +142,7 @@ static int32_t body_sleeps(unit_t *u, tmlrt_cx_t *cx) {
 static void a_poll_loop_serves_timers(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
+    tally_t          tally = {0};
     for (int i = 0; i < 10; i++)
         tmlrt_task_release(unit_spawn(rt, &tally, body_sleeps, NULL));
     while (tally.drops < 10) {
@@ -190,8 +190,8 @@ static void several_runtimes_are_driven_by_turns(void **state) {
     (void)state;
     enum { N = 3 };
     tmlrt_runtime_t *rt[N];
-    tally_t tally = {0};
-    int yields = 10;
+    tally_t          tally = {0};
+    int              yields = 10;
     for (int i = 0; i < N; i++) {
         rt[i] = runtime_current_thread();
         tmlrt_task_release(unit_spawn(rt[i], &tally, body_yield_n, &yields));

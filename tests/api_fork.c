@@ -27,7 +27,7 @@
 
 /* Runs fn(arg) in a forked child, which must come to its end. */
 static void in_child(void (*fn)(void *arg), void *arg) {
-    int status = 0;
+    int   status = 0;
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -41,7 +41,7 @@ static void in_child(void (*fn)(void *arg), void *arg) {
 }
 
 static int open_descriptors(void) {
-    int n = 0;
+    int  n = 0;
     DIR *dir = opendir("/dev/fd");
     require(dir != NULL);
     while (readdir(dir) != NULL)
@@ -52,13 +52,13 @@ static int open_descriptors(void) {
 
 typedef struct family {
     tmlrt_runtime_t *multi, *current;
-    tmlrt_task_t *runs, *unstarted, *done;
-    tmlrt_waker_t waker;
+    tmlrt_task_t    *runs, *unstarted, *done;
+    tmlrt_waker_t    waker;
     tmlrt_interval_t interval;
-    tmlrt_op_t in_flight;
-    tally_t tally;
-    atomic_int has_waker, end;
-    int descriptors;
+    tmlrt_op_t       in_flight;
+    tally_t          tally;
+    atomic_int       has_waker, end;
+    int              descriptors;
 } family_t;
 
 static int32_t body_family(unit_t *u, tmlrt_cx_t *cx) {
@@ -76,11 +76,11 @@ static int64_t await_here(tmlrt_op_t *op) {
 }
 
 static void child_calls(void *arg) {
-    family_t *f = arg;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    family_t        *f = arg;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
     tmlrt_interval_t iv;
-    tmlrt_task_t *task = NULL;
-    unit_t u = unit_of(&f->tally, body_ready, NULL);
+    tmlrt_task_t    *task = NULL;
+    unit_t           u = unit_of(&f->tally, body_ready, NULL);
     tmlrt_runtime_t *rts[] = {f->multi, f->current};
     for (int i = 0; i < 2; i++) {
         tmlrt_runtime_t *rt = rts[i];
@@ -123,7 +123,7 @@ static void child_calls(void *arg) {
     require(open_descriptors() == f->descriptors);
     require(f->tally.drops == 1); /* the one that was done before */
 
-#if !defined(UNDER_TSAN) /* which cannot start threads after a fork of many */
+#if !defined(UNDER_TSAN)                     /* which cannot start threads after a fork of many */
     tmlrt_runtime_t *own = runtime_multi(2); /* the child may make one of its own */
     require(unit_run(own, &f->tally, body_ready, NULL) == 0);
     require(tmlrt_runtime_destroy(own) == TMLRT_OK);
@@ -160,14 +160,14 @@ static void the_child_is_refused_and_the_parent_goes_on(void **state) {
     assert_int_equal(open_descriptors(), f.descriptors);
 }
 
-/* ---- at any moment -------------------------------------------------------------------------------- */
+/* ---- at any moment --------------------------------------------------------------------------- */
 
 typedef struct busy {
     tmlrt_runtime_t *rt;
-    tmlrt_task_t *task;
-    tmlrt_waker_t waker;
-    tally_t tally;
-    atomic_int end, has_waker;
+    tmlrt_task_t    *task;
+    tmlrt_waker_t    waker;
+    tally_t          tally;
+    atomic_int       end, has_waker;
 } busy_t;
 
 /* Spawns, joins and frees all the time, so that a fork finds every lock taken now and then. */

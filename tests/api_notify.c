@@ -19,20 +19,20 @@ static void nop(void *data) {
     (void)data;
 }
 static const tmlrt_waker_vtable_t nop_vtable = {nop_clone, nop, nop, nop};
-static void nop_clone(void *data, tmlrt_waker_t *out) {
-    *out = (tmlrt_waker_t){data, &nop_vtable};
+static void                       nop_clone(void *data, tmlrt_waker_t *out) {
+                          *out = (tmlrt_waker_t){data, &nop_vtable};
 }
 
 static int32_t poll_here(tmlrt_op_t *op) {
     tmlrt_waker_t waker = {NULL, &nop_vtable};
-    tmlrt_cx_t cx = {&waker, NULL, {NULL, NULL}};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
     return tmlrt_op_poll(op, &cx);
 }
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_notify_one(NULL), TMLRT_EINVAL);
     assert_int_equal(tmlrt_notify_all(NULL), TMLRT_EINVAL);
     assert_int_equal(tmlrt_op_notified(NULL, &notify), TMLRT_EINVAL);
@@ -52,7 +52,7 @@ static void bad_arguments_are_refused(void **state) {
 static void one_permit_is_stored_and_not_more(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     for (int i = 0; i < 3; i++)
         assert_int_equal(tmlrt_notify_one(&notify), TMLRT_OK);
     tmlrt_op_notified(&op, &notify);
@@ -66,7 +66,7 @@ static void one_permit_is_stored_and_not_more(void **state) {
 static void notify_all_stores_no_permit(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_notify_all(&notify), TMLRT_OK);
     tmlrt_op_notified(&op, &notify);
     assert_int_equal(poll_here(&op), TMLRT_PENDING);
@@ -76,7 +76,7 @@ static void notify_all_stores_no_permit(void **state) {
 static void notify_all_reaches_who_waits_and_who_is_prepared(void **state) {
     (void)state;
     enum { N = 100 };
-    tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
+    tmlrt_notify_t    notify = TMLRT_NOTIFY_INIT;
     static tmlrt_op_t waiting[N], prepared, later;
     memset(waiting, 0, sizeof waiting);
     for (int i = 0; i < N; i++) {
@@ -97,7 +97,7 @@ static void the_longest_waiting_goes_first(void **state) {
     (void)state;
     enum { N = 10 };
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t ops[N];
+    tmlrt_op_t     ops[N];
     memset(ops, 0, sizeof ops);
     for (int i = 0; i < N; i++)
         tmlrt_op_notified(&ops[i], &notify);
@@ -113,7 +113,7 @@ static void the_longest_waiting_goes_first(void **state) {
 static void a_cancelled_waiter_passes_its_grant_on(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
+    tmlrt_op_t     a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
     tmlrt_op_notified(&a, &notify);
     tmlrt_op_notified(&b, &notify);
     poll_here(&a);
@@ -136,7 +136,7 @@ static void a_cancelled_waiter_passes_its_grant_on(void **state) {
 static void a_waiter_cancelled_before_its_start_takes_nothing(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT;
+    tmlrt_op_t     a = TMLRT_OP_INIT;
     tmlrt_op_notified(&a, &notify);
     tmlrt_notify_one(&notify);
     tmlrt_op_cancel(&a);
@@ -148,8 +148,8 @@ static void a_waiter_cancelled_before_its_start_takes_nothing(void **state) {
 static void a_select_over_two_takes_from_one_only(void **state) {
     (void)state;
     tmlrt_notify_t n[2] = {TMLRT_NOTIFY_INIT, TMLRT_NOTIFY_INIT};
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
-    tmlrt_op_t *ops[] = {&a, &b};
+    tmlrt_op_t     a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t    *ops[] = {&a, &b};
     tmlrt_op_notified(&a, &n[0]);
     tmlrt_op_notified(&b, &n[1]);
     tmlrt_op_any(&any, ops, 2);
@@ -164,7 +164,7 @@ static void a_select_over_two_takes_from_one_only(void **state) {
     assert_int_equal(poll_here(&b), TMLRT_READY);
 }
 
-/* ---- tasks and threads ----------------------------------------------------------------------------- */
+/* ---- tasks and threads ----------------------------------------------------------------------- */
 
 static int32_t body_wait(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_BEGIN(u);
@@ -176,10 +176,10 @@ static int32_t body_wait(unit_t *u, tmlrt_cx_t *cx) {
 static void an_aborted_task_passes_its_grant_on(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_task_t *first = unit_spawn(rt, &tally, body_wait, &notify);
-    tmlrt_task_t *second = unit_spawn(rt, &tally, body_wait, &notify);
+    tally_t          tally = {0};
+    tmlrt_notify_t   notify = TMLRT_NOTIFY_INIT;
+    tmlrt_task_t    *first = unit_spawn(rt, &tally, body_wait, &notify);
+    tmlrt_task_t    *second = unit_spawn(rt, &tally, body_wait, &notify);
     wait_until(tmlrt_runtime_run_once(rt) == 0);
     assert_int_equal(tmlrt_notify_one(&notify), TMLRT_OK);
     assert_int_equal(tmlrt_task_abort(first), TMLRT_OK);
@@ -193,7 +193,7 @@ static void an_aborted_task_passes_its_grant_on(void **state) {
 /* Two threads that hand a turn to and fro; the data is plain. */
 typedef struct turns {
     tmlrt_notify_t n[2];
-    int data, rounds;
+    int            data, rounds;
 } turns_t;
 
 static void take_turns(void *arg, int i) {
@@ -219,7 +219,7 @@ static void plain_threads_notify_each_other_without_a_runtime(void **state) {
 /* A completion: the waiter makes the notify and ends it as soon as it has been told. */
 typedef struct completion {
     _Atomic(tmlrt_notify_t *) posted;
-    int rounds;
+    int                       rounds;
 } completion_t;
 
 static void wait_or_tell(void *arg, int i) {
@@ -257,8 +257,8 @@ static void a_waiter_may_end_the_notify_as_soon_as_it_has_been_told(void **state
 static void a_deadline_ends_a_wait_of_a_thread_without_a_runtime(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    int64_t until = tmlrt_now(NULL) + 2 * TMLRT_MS;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
+    int64_t        until = tmlrt_now(NULL) + 2 * TMLRT_MS;
     tmlrt_op_notified(&op, &notify);
     assert_int_equal(tmlrt_op_deadline(&op, until), TMLRT_OK);
     assert_int_equal(tmlrt_op_await(&op), TMLRT_OK);
@@ -283,8 +283,8 @@ static int32_t body_tell(unit_t *u, tmlrt_cx_t *cx) {
 static void an_owner_drives_its_runtimes_while_it_waits(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread(), *second = runtime_current_thread();
-    tally_t tally = {0};
-    tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
+    tally_t          tally = {0};
+    tmlrt_notify_t   notify = TMLRT_NOTIFY_INIT;
     for (int i = 0; i < 2; i++) {
         tmlrt_op_t op = TMLRT_OP_INIT;
         tmlrt_task_release(unit_spawn(i == 0 ? second : rt, &tally, body_tell, &notify));

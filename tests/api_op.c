@@ -20,8 +20,8 @@ static void nop(void *data) {
     (void)data;
 }
 static const tmlrt_waker_vtable_t nop_vtable = {nop_clone, nop, nop, nop};
-static void nop_clone(void *data, tmlrt_waker_t *out) {
-    *out = (tmlrt_waker_t){data, &nop_vtable};
+static void                       nop_clone(void *data, tmlrt_waker_t *out) {
+                          *out = (tmlrt_waker_t){data, &nop_vtable};
 }
 
 static const tmlrt_waker_t nop_waker = {NULL, &nop_vtable};
@@ -31,12 +31,12 @@ static int32_t poll_here(tmlrt_op_t *op) {
     return tmlrt_op_poll(op, &cx);
 }
 
-/* ---- one operation -------------------------------------------------------------------------------- */
+/* ---- one operation --------------------------------------------------------------------------- */
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    tmlrt_cx_t cx = {&nop_waker, NULL, {NULL, NULL}};
-    tmlrt_op_t op = TMLRT_OP_INIT, other = TMLRT_OP_INIT;
+    tmlrt_cx_t  cx = {&nop_waker, NULL, {NULL, NULL}};
+    tmlrt_op_t  op = TMLRT_OP_INIT, other = TMLRT_OP_INIT;
     tmlrt_op_t *self[] = {&op}, *hole[] = {&other, NULL};
     assert_int_equal(tmlrt_op_poll(NULL, &cx), TMLRT_EINVAL);
     assert_int_equal(tmlrt_op_poll(&op, NULL), TMLRT_EINVAL);
@@ -66,7 +66,7 @@ static void bad_arguments_are_refused(void **state) {
 static void an_operation_says_what_state_it_is_in(void **state) {
     (void)state;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_op_result(&op), TMLRT_EINVAL);
     assert_int_equal(tmlrt_op_cancel(&op), TMLRT_EINVAL);
     assert_int_equal(tmlrt_op_deadline(&op, 0), TMLRT_EINVAL);
@@ -122,7 +122,7 @@ static void an_operation_that_needs_a_runtime_says_so_without_one(void **state) 
 /* Each await below must say EDEADLK and start nothing. */
 static void awaits_are_refused(unit_t *u) {
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     tmlrt_op_notified(&op, &notify);
     require(tmlrt_op_await(&op) == TMLRT_EDEADLK);
     require(tmlrt_op_result(&op) == TMLRT_EAGAIN);
@@ -151,10 +151,10 @@ static void awaiting_inside_a_poll_or_a_drop_is_refused(void **state) {
 
 static void awaiting_inside_a_future_of_a_plain_thread_is_refused(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t    tally = {0};
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int64_t value = 0;
-    unit_t u = unit_of(&tally, body_await, NULL);
+    int64_t    value = 0;
+    unit_t     u = unit_of(&tally, body_await, NULL);
     assert_int_equal(tmlrt_op_future(&op, &unit_type, &u, &value), TMLRT_OK);
     assert_int_equal(tmlrt_op_await(&op), TMLRT_OK);
     assert_int_equal(tmlrt_op_result(&op), TMLRT_OK);
@@ -162,7 +162,7 @@ static void awaiting_inside_a_future_of_a_plain_thread_is_refused(void **state) 
     assert_int_equal(tally.drops, 1);
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------------- */
+/* ---- deadlines ------------------------------------------------------------------------------- */
 
 static int32_t body_deadline(unit_t *u, tmlrt_cx_t *cx) {
     tmlrt_notify_t *notify = u->arg;
@@ -213,21 +213,21 @@ static void a_deadline_ends_an_operation_that_has_not_succeeded(void **state) {
     tally_t tally = {0};
     tmlrt_runtime_t *(*make[])(void) = {runtime_current_thread, runtime_virtual};
     for (size_t i = 0; i < 3; i++) {
-        tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
+        tmlrt_notify_t   notify = TMLRT_NOTIFY_INIT;
         tmlrt_runtime_t *rt = i == 2 ? runtime_multi(2) : make[i]();
         assert_int_equal(unit_run(rt, &tally, body_deadline, &notify), 7);
         assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
     }
 }
 
-/* ---- any and all ------------------------------------------------------------------------------------ */
+/* ---- any and all ----------------------------------------------------------------------------- */
 
 static void any_does_not_start_what_lies_behind_the_first_that_is_ready(void **state) {
     (void)state;
     tmlrt_notify_t n = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t waits = TMLRT_OP_INIT, ready = TMLRT_OP_INIT, behind = TMLRT_OP_INIT;
-    tmlrt_op_t any = TMLRT_OP_INIT, never = TMLRT_OP_INIT;
-    tmlrt_op_t *ops[] = {&waits, &ready, &behind, &never};
+    tmlrt_op_t     waits = TMLRT_OP_INIT, ready = TMLRT_OP_INIT, behind = TMLRT_OP_INIT;
+    tmlrt_op_t     any = TMLRT_OP_INIT, never = TMLRT_OP_INIT;
+    tmlrt_op_t    *ops[] = {&waits, &ready, &behind, &never};
     tmlrt_notify_t full = TMLRT_NOTIFY_INIT;
     tmlrt_notify_one(&full);
     tmlrt_op_notified(&waits, &n);
@@ -245,8 +245,8 @@ static void any_does_not_start_what_lies_behind_the_first_that_is_ready(void **s
 static void a_failed_member_of_a_set_is_ready_with_its_error(void **state) {
     (void)state;
     tmlrt_notify_t n = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, set = TMLRT_OP_INIT;
-    tmlrt_op_t *ops[] = {&a, &b};
+    tmlrt_op_t     a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, set = TMLRT_OP_INIT;
+    tmlrt_op_t    *ops[] = {&a, &b};
     tmlrt_op_notified(&a, &n);
     assert_int_equal(tmlrt_op_notified(&b, NULL), TMLRT_EINVAL);
     tmlrt_op_any(&set, ops, 2);
@@ -274,7 +274,7 @@ static void all_of_nothing_is_ready(void **state) {
 static void cancelling_a_set_cancels_its_members(void **state) {
     (void)state;
     tmlrt_notify_t n = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, inner = TMLRT_OP_INIT, outer = TMLRT_OP_INIT;
+    tmlrt_op_t  a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, inner = TMLRT_OP_INIT, outer = TMLRT_OP_INIT;
     tmlrt_op_t *pair[] = {&a, &b}, *one[] = {&inner};
     for (int all = 0; all < 2; all++) {
         tmlrt_op_notified(&a, &n);
@@ -296,7 +296,7 @@ static void cancelling_a_set_cancels_its_members(void **state) {
 
 /* any(all(sleep 1 ms, yield), sleep for ever), with a deadline that does not come. */
 static int32_t body_nested(unit_t *u, tmlrt_cx_t *cx) {
-    static tmlrt_op_t inner, outer, forever;
+    static tmlrt_op_t  inner, outer, forever;
     static tmlrt_op_t *both[] = {NULL, NULL}, *either[] = {&inner, &forever};
     both[0] = &u->op;
     both[1] = &u->op2;
@@ -331,7 +331,7 @@ static int32_t body_nested(unit_t *u, tmlrt_cx_t *cx) {
 
 static void sets_nest_and_time_out(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t          tally = {0};
     tmlrt_runtime_t *rt = runtime_multi(2);
     assert_int_equal(unit_run(rt, &tally, body_nested, NULL), 3);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
@@ -340,15 +340,15 @@ static void sets_nest_and_time_out(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- future ----------------------------------------------------------------------------------------- */
+/* ---- future ---------------------------------------------------------------------------------- */
 
 /* A parent that gives a child inside its own state a time limit. */
 typedef struct limited {
-    tally_t child_tally;
+    tally_t     child_tally;
     unit_body_t child;
-    int64_t limit, value;
-    int64_t result; /* of the operation */
-    unit_t unit;
+    int64_t     limit, value;
+    int64_t     result; /* of the operation */
+    unit_t      unit;
 } limited_t;
 
 static int32_t body_limited(unit_t *u, tmlrt_cx_t *cx) {
@@ -373,8 +373,8 @@ static int32_t child_ready(unit_t *u, tmlrt_cx_t *cx) {
 static void a_future_is_an_operation_with_a_time_limit(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(2);
-    tally_t tally = {0};
-    limited_t l = {.child = child_ready, .limit = 1000 * TMLRT_S};
+    tally_t          tally = {0};
+    limited_t        l = {.child = child_ready, .limit = 1000 * TMLRT_S};
     unit_run(rt, &tally, body_limited, &l);
     assert_int_equal(l.result, TMLRT_OK);
     assert_int_equal(l.value, 11);
@@ -388,9 +388,9 @@ static void a_future_is_an_operation_with_a_time_limit(void **state) {
 
 static void a_future_that_was_not_started_is_still_the_callers(void **state) {
     (void)state;
-    tally_t tally = {0};
-    int64_t value;
-    unit_t u = unit_of(&tally, body_ready, NULL);
+    tally_t    tally = {0};
+    int64_t    value;
+    unit_t     u = unit_of(&tally, body_ready, NULL);
     tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_future(&op, &unit_type, &u, &value);
     tmlrt_op_cancel(&op);
@@ -404,9 +404,9 @@ static void a_future_that_was_not_started_is_still_the_callers(void **state) {
 static void aborting_the_task_drops_its_inline_future(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tally_t tally = {0};
-    limited_t l = {.child = body_sleep_forever, .limit = 1000 * TMLRT_S};
-    tmlrt_task_t *task = unit_spawn(rt, &tally, body_limited, &l);
+    tally_t          tally = {0};
+    limited_t        l = {.child = body_sleep_forever, .limit = 1000 * TMLRT_S};
+    tmlrt_task_t    *task = unit_spawn(rt, &tally, body_limited, &l);
     wait_until(atomic_load(&l.child_tally.polls) != 0);
     assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
     assert_int_equal(tmlrt_join(task, NULL), TMLRT_ECANCELED);
@@ -416,7 +416,7 @@ static void aborting_the_task_drops_its_inline_future(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- drain and budget ------------------------------------------------------------------------------- */
+/* ---- drain and budget ------------------------------------------------------------------------ */
 
 static int32_t body_drain(unit_t *u, tmlrt_cx_t *cx) {
     tmlrt_notify_t *notify = u->arg;
@@ -445,8 +445,8 @@ static int32_t body_drain(unit_t *u, tmlrt_cx_t *cx) {
 static void draining_ends_what_lies_in_the_range_and_nothing_else(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tally_t tally = {0};
-    tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
+    tally_t          tally = {0};
+    tmlrt_notify_t   notify = TMLRT_NOTIFY_INIT;
     assert_int_equal(unit_run(rt, &tally, body_drain, &notify), 5);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
@@ -461,7 +461,7 @@ static int32_t body_greedy(unit_t *u, tmlrt_cx_t *cx) {
 static void an_always_ready_operation_yields_now_and_then(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
+    tally_t          tally = {0};
     assert_int_equal(unit_run(rt, &tally, body_greedy, NULL), 0);
     assert_in_range(tally.polls, 1000 / 256, 1000 / 16);
     assert_int_equal(stats_sum(rt, budget_yields), (uint64_t)tally.polls - 1);

@@ -16,10 +16,10 @@
 
 /* What a report said of its stragglers. */
 typedef struct told {
-    int n, ended;
+    int              n, ended;
     tmlrt_runtime_t *rt;
-    int reentered;
-    char name[8][32], site[8][64], waits_for[8][32];
+    int              reentered;
+    char             name[8][32], site[8][64], waits_for[8][32];
 } told_t;
 
 static void copy(char *to, size_t size, const char *from) {
@@ -49,7 +49,7 @@ static tmlrt_runtime_t *make(int flavor) {
     return flavor == 0 ? runtime_multi(2) : runtime_current_thread();
 }
 
-/* ---- phase by phase ------------------------------------------------------------------------------ */
+/* ---- phase by phase -------------------------------------------------------------------------- */
 
 /* Says goodbye in its own time: waits for the stopping event, then spawns and sleeps. */
 static int32_t body_goodbye(unit_t *u, tmlrt_cx_t *cx) {
@@ -68,10 +68,10 @@ static int32_t body_goodbye(unit_t *u, tmlrt_cx_t *cx) {
 static void tasks_go_on_and_may_spawn_until_they_have_ended(void **state) {
     (void)state;
     for (int flavor = 0; flavor < 2; flavor++) {
-        tmlrt_runtime_t *rt = make(flavor);
-        tally_t tally = {0};
-        atomic_int ready = 0;
-        told_t told = {0};
+        tmlrt_runtime_t        *rt = make(flavor);
+        tally_t                 tally = {0};
+        atomic_int              ready = 0;
+        told_t                  told = {0};
         tmlrt_shutdown_report_t report = report_to(&told);
         for (int i = 0; i < 3; i++)
             tmlrt_task_release(unit_spawn(rt, &tally, body_goodbye, &ready));
@@ -90,8 +90,8 @@ static void tasks_go_on_and_may_spawn_until_they_have_ended(void **state) {
 
 typedef struct shut {
     tmlrt_runtime_t *rt;
-    atomic_int release, stopping;
-    atomic_int result;
+    atomic_int       release, stopping;
+    atomic_int       result;
 } shut_t;
 
 /* Ready once it is let go; tells when the shutdown has begun. */
@@ -113,10 +113,10 @@ static void shut_down(void *arg, int i) {
 
 static void a_shutdown_refuses_spawns_from_outside_and_a_second_call(void **state) {
     (void)state;
-    shut_t s = {.rt = runtime_multi(2), .result = 1};
-    tally_t tally = {0};
-    unit_t u = unit_of(&tally, body_ready, NULL);
-    tmlrt_task_t *task = NULL, *early;
+    shut_t               s = {.rt = runtime_multi(2), .result = 1};
+    tally_t              tally = {0};
+    unit_t               u = unit_of(&tally, body_ready, NULL);
+    tmlrt_task_t        *task = NULL, *early;
     tmlrt_task_options_t daemon = TMLRT_TASK_OPTIONS_INIT;
     daemon.flags = TMLRT_TASK_DAEMON;
     tmlrt_task_release(unit_spawn(s.rt, &tally, body_holds, &s));
@@ -144,11 +144,11 @@ static void a_shutdown_refuses_spawns_from_outside_and_a_second_call(void **stat
 static void daemons_are_not_waited_for(void **state) {
     (void)state;
     for (int flavor = 0; flavor < 2; flavor++) {
-        tmlrt_runtime_t *rt = make(flavor);
-        tally_t tally = {0};
-        told_t told = {0};
+        tmlrt_runtime_t        *rt = make(flavor);
+        tally_t                 tally = {0};
+        told_t                  told = {0};
         tmlrt_shutdown_report_t report = report_to(&told);
-        tmlrt_task_options_t daemon = TMLRT_TASK_OPTIONS_INIT;
+        tmlrt_task_options_t    daemon = TMLRT_TASK_OPTIONS_INIT;
         daemon.flags = TMLRT_TASK_DAEMON;
         for (int i = 0; i < 4; i++)
             tmlrt_task_release(unit_spawn_with(
@@ -161,7 +161,7 @@ static void daemons_are_not_waited_for(void **state) {
     }
 }
 
-/* ---- stragglers ---------------------------------------------------------------------------------- */
+/* ---- stragglers ------------------------------------------------------------------------------ */
 
 static int32_t body_waits_for_notify(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_BEGIN(u);
@@ -178,12 +178,12 @@ static int find(const told_t *told, const char *name) {
 static void each_task_left_at_the_deadline_is_named_and_cancelled(void **state) {
     (void)state;
     for (int flavor = 0; flavor < 2; flavor++) {
-        tmlrt_runtime_t *rt = make(flavor);
-        tally_t tally = {0};
-        tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-        told_t told = {.rt = rt};
+        tmlrt_runtime_t        *rt = make(flavor);
+        tally_t                 tally = {0};
+        tmlrt_notify_t          notify = TMLRT_NOTIFY_INIT;
+        told_t                  told = {.rt = rt};
         tmlrt_shutdown_report_t report = report_to(&told);
-        tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+        tmlrt_task_options_t    o = TMLRT_TASK_OPTIONS_INIT;
         o.site = "here.c:1";
         o.name = "sleeper";
         tmlrt_task_release(unit_spawn_with(rt, &tally, body_sleep_forever, NULL, &o));
@@ -193,7 +193,8 @@ static void each_task_left_at_the_deadline_is_named_and_cancelled(void **state) 
         o.site = NULL;
         tmlrt_task_release(unit_spawn_with(rt, &tally, body_waits_for_notify, &notify, &o));
         tmlrt_task_release(unit_spawn(rt, &tally, body_ready, NULL));
-        wait_until(atomic_load(&tally.polls) == 4 || (flavor == 1 && tmlrt_runtime_run_once(rt) < 0));
+        wait_until(atomic_load(&tally.polls) == 4 ||
+                   (flavor == 1 && tmlrt_runtime_run_once(rt) < 0));
         int64_t deadline = tmlrt_now(rt) + 2 * TMLRT_MS;
         assert_int_equal(tmlrt_runtime_shutdown(rt, deadline, &report), TMLRT_ETIMEDOUT);
         assert_true(tmlrt_now(rt) >= deadline);
@@ -221,8 +222,8 @@ static void each_task_left_at_the_deadline_is_named_and_cancelled(void **state) 
 static void the_deadline_holds_also_when_a_task_is_always_ready(void **state) {
     (void)state;
     for (int flavor = 0; flavor < 2; flavor++) {
-        tmlrt_runtime_t *rt = make(flavor);
-        tally_t tally = {0};
+        tmlrt_runtime_t  *rt = make(flavor);
+        tally_t           tally = {0};
         static atomic_int never;
         tmlrt_task_release(unit_spawn(rt, &tally, body_yield_until, &never));
         int64_t deadline = tmlrt_now(rt) + 2 * TMLRT_MS;
@@ -234,7 +235,7 @@ static void the_deadline_holds_also_when_a_task_is_always_ready(void **state) {
 
 static void a_report_of_another_size_is_refused(void **state) {
     (void)state;
-    tmlrt_runtime_t *rt = runtime_current_thread();
+    tmlrt_runtime_t        *rt = runtime_current_thread();
     tmlrt_shutdown_report_t report = TMLRT_SHUTDOWN_REPORT_INIT;
     report.struct_size = 8;
     assert_int_equal(tmlrt_runtime_shutdown(rt, 0, &report), TMLRT_EINVAL);
@@ -243,7 +244,7 @@ static void a_report_of_another_size_is_refused(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- stuck ------------------------------------------------------------------------------------------ */
+/* ---- stuck ----------------------------------------------------------------------------------- */
 
 static int32_t body_stuck(unit_t *u, tmlrt_cx_t *cx) {
     shut_t *s = u->arg;
@@ -255,11 +256,11 @@ static int32_t body_stuck(unit_t *u, tmlrt_cx_t *cx) {
 
 static void a_poll_that_does_not_return_makes_destroy_say_busy(void **state) {
     (void)state;
-    shut_t s = {.rt = runtime_multi(2)};
-    tally_t tally = {0};
-    told_t told = {0};
+    shut_t                  s = {.rt = runtime_multi(2)};
+    tally_t                 tally = {0};
+    told_t                  told = {0};
     tmlrt_shutdown_report_t report = report_to(&told);
-    tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+    tmlrt_task_options_t    o = TMLRT_TASK_OPTIONS_INIT;
     o.name = "stuck";
     tmlrt_task_t *task = unit_spawn_with(s.rt, &tally, body_stuck, &s, &o);
     tmlrt_task_t *other = unit_spawn(s.rt, &tally, body_sleep_forever, NULL);
@@ -286,16 +287,16 @@ static void a_poll_that_does_not_return_makes_destroy_say_busy(void **state) {
 static void an_unstarted_task_is_its_makers_and_outlives_the_runtime(void **state) {
     (void)state;
     for (uint32_t flavor = 1; flavor <= 2; flavor++) {
-        allocs_t allocs = {0};
+        allocs_t          allocs = {0};
         tmlrt_allocator_t allocator = allocs_of(&allocs);
-        tmlrt_config_t config = TMLRT_CONFIG_INIT;
+        tmlrt_config_t    config = TMLRT_CONFIG_INIT;
         config.flavor = flavor;
         config.workers = 1;
         config.allocator = &allocator;
-        tmlrt_runtime_t *rt;
-        tmlrt_task_t *task;
-        tally_t tally = {0};
-        told_t told = {0};
+        tmlrt_runtime_t        *rt;
+        tmlrt_task_t           *task;
+        tally_t                 tally = {0};
+        told_t                  told = {0};
         tmlrt_shutdown_report_t report = report_to(&told);
         assert_int_equal(tmlrt_runtime_create(&rt, &config), TMLRT_OK);
         assert_int_equal(tmlrt_task_new(rt, &unit_type, NULL, &task), TMLRT_OK);
@@ -311,12 +312,12 @@ static void an_unstarted_task_is_its_makers_and_outlives_the_runtime(void **stat
     }
 }
 
-/* ---- drops that make trouble ------------------------------------------------------------------------- */
+/* ---- drops that make trouble ----------------------------------------------------------------- */
 
 typedef struct knot {
     tmlrt_task_t *task[2];
     tmlrt_waker_t waker[2];
-    atomic_int wakers, refused;
+    atomic_int    wakers, refused;
 } knot_t;
 
 /* Two tasks that join each other; each drop wakes, aborts and spawns. */
@@ -333,7 +334,7 @@ static int32_t body_knot(unit_t *u, tmlrt_cx_t *cx) {
 
 static void drop_knot(unit_t *u) {
     knot_t *k = u->arg;
-    unit_t child = unit_of(u->tally, body_ready, NULL);
+    unit_t  child = unit_of(u->tally, body_ready, NULL);
     require(tmlrt_waker_wake_by_ref(&k->waker[0]) == TMLRT_OK);
     require(tmlrt_waker_wake_by_ref(&k->waker[1]) == TMLRT_OK);
     int e = tmlrt_task_abort(k->task[1 - u->n]);
@@ -348,8 +349,8 @@ static void tasks_that_join_each_other_are_ended_by_destroy(void **state) {
     (void)state;
     for (int flavor = 0; flavor < 2; flavor++) {
         tmlrt_runtime_t *rt = make(flavor);
-        tally_t tally = {0};
-        knot_t k = {.wakers = 0};
+        tally_t          tally = {0};
+        knot_t           k = {.wakers = 0};
         for (int i = 0; i < 2; i++) {
             assert_int_equal(tmlrt_task_new(rt, &unit_type, NULL, &k.task[i]), TMLRT_OK);
             unit_t *u = tmlrt_task_state(k.task[i]);
@@ -374,7 +375,7 @@ static void tasks_that_join_each_other_are_ended_by_destroy(void **state) {
 static int32_t body_chain(unit_t *u, tmlrt_cx_t *cx) {
     (void)cx;
     unit_t next = unit_of(u->tally, body_chain, u->arg);
-    int e = tmlrt_spawn(NULL, &unit_type, &next, NULL, NULL);
+    int    e = tmlrt_spawn(NULL, &unit_type, &next, NULL, NULL);
     require(e == TMLRT_OK || e == TMLRT_ESHUTDOWN);
     if (e == TMLRT_OK) atomic_fetch_add((atomic_int *)u->arg, 1);
     return TMLRT_READY;
@@ -384,8 +385,8 @@ static void a_chain_of_spawns_ends_at_the_deadline(void **state) {
     (void)state;
     for (int flavor = 0; flavor < 2; flavor++) {
         tmlrt_runtime_t *rt = make(flavor);
-        tally_t tally = {0};
-        atomic_int spawned = 5;
+        tally_t          tally = {0};
+        atomic_int       spawned = 5;
         for (int i = 0; i < 5; i++)
             tmlrt_task_release(unit_spawn(rt, &tally, body_chain, &spawned));
         int e = tmlrt_runtime_shutdown(rt, tmlrt_now(rt) + TMLRT_MS, NULL);

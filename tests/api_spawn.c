@@ -14,7 +14,7 @@
 #include "support/random.h"
 #include "support/unit.h"
 
-static tmlrt_runtime_t *rt;            /* two workers; of the group */
+static tmlrt_runtime_t  *rt;           /* two workers; of the group */
 static tmlrt_task_type_t guarded_type; /* unit_type with the guard below */
 
 static int32_t guard(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result);
@@ -32,11 +32,11 @@ static int end_runtime(void **state) {
     return tmlrt_runtime_destroy(rt);
 }
 
-/* ---- from everywhere --------------------------------------------------------------------------- */
+/* ---- from everywhere ------------------------------------------------------------------------- */
 
 typedef struct tree {
     tally_t tally;
-    int depth;
+    int     depth;
 } tree_t;
 
 /* Spawns two of its own kind and joins them: counts the leaves. */
@@ -62,7 +62,7 @@ static int32_t body_tree(unit_t *u, tmlrt_cx_t *cx) {
 static void grow_tree(void *arg, int i) {
     tree_t *tree = arg;
     (void)i;
-    unit_t root = unit_of(&tree->tally, body_tree, tree);
+    unit_t  root = unit_of(&tree->tally, body_tree, tree);
     int64_t leaves = 0;
     root.n = tree->depth;
     tmlrt_task_t *task;
@@ -75,7 +75,7 @@ static void grow_tree(void *arg, int i) {
 static void tasks_are_spawned_from_threads_and_from_tasks(void **state) {
     (void)state;
     tree_t tree = {.depth = scaled(10) > 4 ? 10 : 6};
-    int tasks = (2 << tree.depth) - 1;
+    int    tasks = (2 << tree.depth) - 1;
     on_threads(4, grow_tree, &tree);
     assert_int_equal(tree.tally.ready, 4 * tasks);
     assert_int_equal(tree.tally.drops, 4 * tasks);
@@ -86,7 +86,7 @@ typedef struct ids {
 } ids_t;
 
 static void collect_ids(void *arg, int i) {
-    ids_t *ids = arg;
+    ids_t         *ids = arg;
     static tally_t tally;
     for (int k = 0; k < 2000; k++) {
         tmlrt_task_t *task = unit_spawn(rt, &tally, body_ready, NULL);
@@ -106,7 +106,7 @@ static int compare_ids(const void *a, const void *b) {
 static void no_two_tasks_have_the_same_id(void **state) {
     (void)state;
     static ids_t ids;
-    uint64_t *all = &ids.id[0][0];
+    uint64_t    *all = &ids.id[0][0];
     on_threads(4, collect_ids, &ids);
     qsort(all, 8000, sizeof all[0], compare_ids);
     assert_true(all[0] >= 1);
@@ -114,7 +114,7 @@ static void no_two_tasks_have_the_same_id(void **state) {
         assert_true(all[i] != all[i - 1]);
 }
 
-/* ---- what a task knows of itself ------------------------------------------------------------------ */
+/* ---- what a task knows of itself ------------------------------------------------------------- */
 
 static int32_t body_knows_itself(unit_t *u, tmlrt_cx_t *cx) {
     require(tmlrt_task_current() == cx->task);
@@ -127,7 +127,7 @@ static int32_t body_knows_itself(unit_t *u, tmlrt_cx_t *cx) {
 
 static void a_task_has_the_name_of_its_options_or_of_its_type(void **state) {
     (void)state;
-    static tally_t tally;
+    static tally_t       tally;
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
     options.name = "my own";
     options.site = TMLRT_SITE;
@@ -149,13 +149,13 @@ static void a_task_has_the_name_of_its_options_or_of_its_type(void **state) {
     assert_null(tmlrt_runtime_current());
 }
 
-/* ---- deadline, pinned ------------------------------------------------------------------------------- */
+/* ---- deadline, pinned ------------------------------------------------------------------------ */
 
 static void a_task_is_aborted_at_its_deadline(void **state) {
     (void)state;
     unit_body_t bodies[] = {body_never, body_sleep_forever};
     for (int i = 0; i < 4; i++) {
-        tally_t tally = {0};
+        tally_t              tally = {0};
         tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
         int64_t until = i < 2 ? tmlrt_now(NULL) + 2 * TMLRT_MS : 1; /* the others: passed already */
         options.deadline = until;
@@ -170,7 +170,7 @@ static void a_task_is_aborted_at_its_deadline(void **state) {
 
 static void a_task_that_ends_before_its_deadline_is_done(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t              tally = {0};
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
     options.deadline = tmlrt_now(NULL) + 1000 * TMLRT_S;
     tmlrt_task_t *task = unit_spawn_with(rt, &tally, body_yield_n, &(int){10}, &options);
@@ -180,7 +180,7 @@ static void a_task_that_ends_before_its_deadline_is_done(void **state) {
 }
 
 static _Thread_local int this_thread;
-static atomic_int moved;
+static atomic_int        moved;
 
 static int32_t body_stays(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_BEGIN(u);
@@ -209,7 +209,7 @@ static int32_t body_spawns_pinned(unit_t *u, tmlrt_cx_t *cx) {
 
 static void a_pinned_task_never_moves(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t       tally = {0};
     tmlrt_task_t *tasks[20];
     for (int i = 0; i < 20; i++)
         tasks[i] = unit_spawn(rt, &tally, body_spawns_pinned, NULL);
@@ -220,7 +220,7 @@ static void a_pinned_task_never_moves(void **state) {
     assert_int_equal(moved, 0);
 }
 
-/* ---- panics --------------------------------------------------------------------------------------------- */
+/* ---- panics ---------------------------------------------------------------------------------- */
 
 static _Thread_local jmp_buf *catcher;
 
@@ -266,10 +266,10 @@ static void drop_after_panic(unit_t *u) {
 static void a_panic_ends_the_task_alone(void **state) {
     (void)state;
     for (int when = 0; when < 3; when++) {
-        tally_t tally = {0};
-        void *p = &tally;
+        tally_t       tally = {0};
+        void         *p = &tally;
         tmlrt_task_t *task, *sibling = unit_spawn(rt, &tally, body_yield_n, &(int){50});
-        unit_t u = unit_of(&tally, body_panics, &when);
+        unit_t        u = unit_of(&tally, body_panics, &when);
         u.on_drop = drop_after_panic;
         assert_int_equal(tmlrt_spawn(rt, &guarded_type, &u, NULL, &task), TMLRT_OK);
         assert_int_equal(tmlrt_join(task, &(int64_t){0}), TMLRT_EPANIC);
@@ -287,18 +287,19 @@ static void a_panic_ends_the_task_alone(void **state) {
 static void block_on_tells_of_a_panic(void **state) {
     (void)state;
     tally_t tally = {0};
-    unit_t u = unit_of(&tally, body_panics, &(int){0});
-    assert_int_equal(tmlrt_runtime_block_on(rt, &guarded_type, &u, NULL, &(int64_t){0}), TMLRT_EPANIC);
+    unit_t  u = unit_of(&tally, body_panics, &(int){0});
+    assert_int_equal(tmlrt_runtime_block_on(rt, &guarded_type, &u, NULL, &(int64_t){0}),
+                     TMLRT_EPANIC);
     assert_int_equal(tally.drops, 1);
 }
 
 /* A future inside the state: its own guard catches (arg non-zero), or only the task's does. */
 typedef struct nest {
-    int when;
-    int own_guard;
-    tally_t inner_tally;
-    unit_t inner;
-    int64_t value, result;
+    int               when;
+    int               own_guard;
+    tally_t           inner_tally;
+    unit_t            inner;
+    int64_t           value, result;
     tmlrt_task_type_t type;
 } nest_t;
 
@@ -318,9 +319,9 @@ static void a_panic_in_an_inline_future_ends_its_operations_first(void **state) 
     (void)state;
     for (int i = 0; i < 4; i++) {
         tally_t tally = {0};
-        nest_t nest = {.when = i % 2, .own_guard = i < 2};
-        unit_t u = unit_of(&tally, body_nest, &nest);
-        int r = tmlrt_runtime_block_on(rt, &guarded_type, &u, NULL, NULL);
+        nest_t  nest = {.when = i % 2, .own_guard = i < 2};
+        unit_t  u = unit_of(&tally, body_nest, &nest);
+        int     r = tmlrt_runtime_block_on(rt, &guarded_type, &u, NULL, NULL);
         assert_int_equal(r, nest.own_guard ? TMLRT_OK : TMLRT_EPANIC);
         if (nest.own_guard) assert_int_equal(nest.result, TMLRT_EPANIC);
         assert_int_equal(nest.inner_tally.drops, 1);

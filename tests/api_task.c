@@ -28,11 +28,11 @@ static int end_runtime(void **state) {
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
     tmlrt_task_t *task = NULL;
-    void *p = &op;
-    tally_t tally = {0};
-    unit_t u = unit_of(&tally, body_ready, NULL);
+    void         *p = &op;
+    tally_t       tally = {0};
+    unit_t        u = unit_of(&tally, body_ready, NULL);
     assert_int_equal(tmlrt_spawn(rt, NULL, NULL, NULL, NULL), TMLRT_EINVAL);
     assert_int_equal(tmlrt_spawn(rt, &unit_type, NULL, NULL, &task), TMLRT_EINVAL);
     assert_int_equal(tmlrt_spawn(NULL, &unit_type, &u, NULL, &task), TMLRT_ENORUNTIME);
@@ -61,7 +61,7 @@ static void bad_arguments_are_refused(void **state) {
 static void a_task_type_that_makes_no_sense_is_refused(void **state) {
     (void)state;
     tally_t tally = {0};
-    unit_t u = unit_of(&tally, body_ready, NULL);
+    unit_t  u = unit_of(&tally, body_ready, NULL);
     for (int i = 0; i < 8; i++) {
         tmlrt_task_type_t type = unit_type;
         switch (i) {
@@ -84,10 +84,10 @@ static void a_task_type_that_makes_no_sense_is_refused(void **state) {
 static void options_that_make_no_sense_are_refused(void **state) {
     (void)state;
     tally_t tally = {0};
-    unit_t u = unit_of(&tally, body_ready, NULL);
+    unit_t  u = unit_of(&tally, body_ready, NULL);
     struct {
         tmlrt_task_options_t known;
-        uint64_t newer;
+        uint64_t             newer;
     } longer = {.known = TMLRT_TASK_OPTIONS_INIT};
     for (int i = 0; i < 6; i++) {
         longer.known = (tmlrt_task_options_t)TMLRT_TASK_OPTIONS_INIT;
@@ -112,7 +112,7 @@ static void options_that_make_no_sense_are_refused(void **state) {
     tmlrt_task_release(task);
 }
 
-/* ---- state and result --------------------------------------------------------------------------------- */
+/* ---- state and result ------------------------------------------------------------------------ */
 
 typedef struct big {
     _Alignas(64) unsigned char bytes[1024];
@@ -138,7 +138,7 @@ static void big_drop_result(void *result) {
 
 static const tmlrt_task_type_t big_type = {
     sizeof(tmlrt_task_type_t), "big", sizeof(big_t), 4096, sizeof(big_t), 64, big_poll, big_drop,
-    big_drop_result, NULL};
+    big_drop_result,           NULL};
 
 static void a_large_aligned_result_is_joined_once(void **state) {
     (void)state;
@@ -146,7 +146,7 @@ static void a_large_aligned_result_is_joined_once(void **state) {
     memset(&init, 0x77, sizeof init);
     memset(&out, 0, sizeof out);
     tmlrt_task_t *task;
-    void *in_place;
+    void         *in_place;
     assert_int_equal(tmlrt_spawn(rt, &big_type, &init, NULL, &task), TMLRT_OK);
     assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK); /* leaves it there */
     assert_int_equal(tmlrt_task_result(task, &in_place), TMLRT_OK);
@@ -184,9 +184,9 @@ static void a_result_that_nobody_took_is_dropped(void **state) {
 
 static void a_task_is_built_in_place(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t       tally = {0};
     tmlrt_task_t *task;
-    int64_t result = 0;
+    int64_t       result = 0;
     assert_int_equal(tmlrt_task_new(rt, &unit_type, NULL, &task), TMLRT_OK);
     unit_t *u = tmlrt_task_state(task);
     *u = unit_of(&tally, body_ready, NULL);
@@ -202,7 +202,7 @@ static void a_task_is_built_in_place(void **state) {
 
 static void an_unstarted_task_is_released_without_a_drop(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t       tally = {0};
     tmlrt_task_t *task;
     assert_int_equal(tmlrt_task_new(rt, &unit_type, NULL, &task), TMLRT_OK);
     *(unit_t *)tmlrt_task_state(task) = unit_of(&tally, body_ready, NULL);
@@ -220,17 +220,17 @@ static void an_unstarted_task_is_released_without_a_drop(void **state) {
     assert_int_equal(tally.drops, 1);
 }
 
-/* ---- joins ------------------------------------------------------------------------------------------------ */
+/* ---- joins ----------------------------------------------------------------------------------- */
 
 typedef struct joiners {
     tmlrt_task_t *task;
-    atomic_int took, too_late, told, first_in;
+    atomic_int    took, too_late, told, first_in;
 } joiners_t;
 
 static void join_it(void *arg, int i) {
     joiners_t *j = arg;
-    int64_t result = 0;
-    int r = tmlrt_join(j->task, i % 2 == 0 ? &result : NULL);
+    int64_t    result = 0;
+    int        r = tmlrt_join(j->task, i % 2 == 0 ? &result : NULL);
     require(r == TMLRT_OK || (i % 2 == 0 && r == TMLRT_EALREADY));
     require(i % 2 != 0 || r != TMLRT_OK || result == 9);
     atomic_fetch_add(i % 2 != 0 ? &j->told : r == TMLRT_OK ? &j->took : &j->too_late, 1);
@@ -258,8 +258,8 @@ static void many_join_one_task_and_one_gets_the_result(void **state) {
     tally_t tally = {0};
     for (int round = scaled(50); round > 0; round--) {
         tmlrt_notify_t go = TMLRT_NOTIFY_INIT;
-        joiners_t j = {.task = unit_spawn(rt, &tally, body_nine, &go)};
-        tmlrt_task_t *others[10];
+        joiners_t      j = {.task = unit_spawn(rt, &tally, body_nine, &go)};
+        tmlrt_task_t  *others[10];
         for (int i = 0; i < 10; i++)
             others[i] = unit_spawn(rt, &tally, body_joins, &j);
         crew_t *crew = crew_start(6, join_it, &j);
@@ -293,7 +293,7 @@ static void a_task_cannot_join_itself(void **state) {
 /* Starts a join of *arg, and cancels it; then joins with a deadline. */
 static int32_t body_joins_briefly(unit_t *u, tmlrt_cx_t *cx) {
     tmlrt_task_t *other = u->arg;
-    int64_t dummy;
+    int64_t       dummy;
     TMLRT_BEGIN(u);
     tmlrt_op_join(&u->op, other, &dummy);
     require(tmlrt_op_poll(&u->op, cx) == TMLRT_PENDING);
@@ -309,9 +309,9 @@ static int32_t body_joins_briefly(unit_t *u, tmlrt_cx_t *cx) {
 
 static void cancelling_a_join_leaves_the_task_alone(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t        tally = {0};
     tmlrt_notify_t go = TMLRT_NOTIFY_INIT;
-    tmlrt_task_t *task = unit_spawn(rt, &tally, body_nine, &go);
+    tmlrt_task_t  *task = unit_spawn(rt, &tally, body_nine, &go);
     assert_int_equal(unit_run(rt, &tally, body_joins_briefly, task), TMLRT_ETIMEDOUT);
     tmlrt_notify_one(&go);
     assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
@@ -335,9 +335,9 @@ static int32_t body_joins_abroad(unit_t *u, tmlrt_cx_t *cx) {
 
 static void a_join_across_runtimes_outlives_the_other_runtime(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t          tally = {0};
     tmlrt_runtime_t *other = runtime_multi(1);
-    joiners_t j = {.task = unit_spawn(other, &tally, body_never, NULL)};
+    joiners_t        j = {.task = unit_spawn(other, &tally, body_never, NULL)};
     wait_until(atomic_load(&tally.polls) == 1);
     tmlrt_task_t *here = unit_spawn(rt, &tally, body_joins_abroad, &j);
     wait_until(atomic_load(&j.first_in) == 1);
@@ -350,14 +350,14 @@ static void a_join_across_runtimes_outlives_the_other_runtime(void **state) {
     tmlrt_task_release(j.task);
 }
 
-/* ---- abort ------------------------------------------------------------------------------------------------ */
+/* ---- abort ----------------------------------------------------------------------------------- */
 
 static void an_aborted_task_is_dropped_and_not_polled_again(void **state) {
     (void)state;
     unit_body_t bodies[] = {body_never, body_sleep_forever};
     for (size_t i = 0; i < 2; i++) {
-        tally_t tally = {0};
-        void *p = &tally;
+        tally_t       tally = {0};
+        void         *p = &tally;
         tmlrt_task_t *task = unit_spawn(rt, &tally, bodies[i], NULL);
         wait_until(atomic_load(&tally.polls) == 1);
         assert_int_equal(tmlrt_task_result(task, &p), TMLRT_EAGAIN);
@@ -395,14 +395,14 @@ static void abort_it(void *arg, int i) {
 
 static void an_abort_that_races_with_the_end_gives_one_outcome(void **state) {
     (void)state;
-    int done = 0, rounds = scaled(1000);
+    int     done = 0, rounds = scaled(1000);
     tally_t tally = {0};
     atomic_store(&unit_result_drops, 0);
     for (int i = 0; i < rounds; i++) {
-        int yields = i % 4;
+        int           yields = i % 4;
         tmlrt_task_t *task = unit_spawn(rt, &tally, body_yield_n, &yields);
-        crew_t *crew = crew_start(1, abort_it, task);
-        int r = tmlrt_join(task, NULL);
+        crew_t       *crew = crew_start(1, abort_it, task);
+        int           r = tmlrt_join(task, NULL);
         assert_true(r == TMLRT_OK || r == TMLRT_ECANCELED);
         done += r == TMLRT_OK;
         crew_join(crew);

@@ -16,7 +16,7 @@
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_virtual();
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
     tmlrt_interval_t iv, none;
     memset(&none, 0, sizeof none);
     assert_int_equal(tmlrt_op_sleep(NULL, rt, 1), TMLRT_EINVAL);
@@ -37,7 +37,7 @@ static void bad_arguments_are_refused(void **state) {
 static void the_clock_never_goes_back(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    int64_t last = tmlrt_now(NULL);
+    int64_t          last = tmlrt_now(NULL);
     for (int i = 0; i < 1000; i++) {
         int64_t now = tmlrt_now(i % 2 == 0 ? rt : NULL); /* one clock for all */
         assert_true(now >= last);
@@ -50,7 +50,7 @@ static void a_thread_sleeps_with_and_without_a_runtime(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         tmlrt_runtime_t *rt = i == 0 ? NULL : i == 1 ? runtime_current_thread() : runtime_multi(1);
-        int64_t before = tmlrt_now(NULL);
+        int64_t          before = tmlrt_now(NULL);
         assert_int_equal(tmlrt_sleep(2 * TMLRT_MS), TMLRT_OK);
         assert_true(tmlrt_now(NULL) >= before + 2 * TMLRT_MS);
         assert_int_equal(tmlrt_sleep(0), TMLRT_OK);
@@ -62,7 +62,7 @@ static void a_thread_sleeps_with_and_without_a_runtime(void **state) {
 static void a_thread_awaits_a_timer_of_a_runtime(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(2);
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
     for (int i = 0; i < 20; i++) {
         int64_t until = tmlrt_now(NULL) + TMLRT_MS;
         assert_int_equal(tmlrt_op_sleep_until(&op, rt, until), TMLRT_OK);
@@ -73,7 +73,7 @@ static void a_thread_awaits_a_timer_of_a_runtime(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- never early ------------------------------------------------------------------------------------- */
+/* ---- never early ----------------------------------------------------------------------------- */
 
 static atomic_int early;
 
@@ -93,7 +93,7 @@ static int32_t body_random_sleeps(unit_t *u, tmlrt_cx_t *cx) {
 static void no_timer_is_early(void **state) {
     (void)state;
     tally_t tally = {0};
-    int n = scaled(2000);
+    int     n = scaled(2000);
     tmlrt_runtime_t *(*make[])(void) = {runtime_current_thread, runtime_virtual};
     for (int i = 0; i < 3; i++) {
         tmlrt_runtime_t *rt = i == 2 ? runtime_multi(4) : make[i]();
@@ -107,11 +107,11 @@ static void no_timer_is_early(void **state) {
     assert_int_equal(tally.ready, 3 * n);
 }
 
-/* ---- order and extremes -------------------------------------------------------------------------------- */
+/* ---- order and extremes ---------------------------------------------------------------------- */
 
 typedef struct order {
     int64_t when;
-    int next, wrong;
+    int     next, wrong;
 } order_t;
 
 static int32_t body_ordered(unit_t *u, tmlrt_cx_t *cx) {
@@ -126,9 +126,9 @@ static int32_t body_ordered(unit_t *u, tmlrt_cx_t *cx) {
 static void equal_deadlines_fire_in_the_order_of_their_start(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_virtual();
-    tally_t tally = {0};
-    order_t o = {.when = 5 * TMLRT_S};
-    int n = 300;
+    tally_t          tally = {0};
+    order_t          o = {.when = 5 * TMLRT_S};
+    int              n = 300;
     for (int i = 0; i < n; i++)
         tmlrt_task_release(unit_spawn(rt, &tally, body_ordered, &o));
     wait_until(o.next == n || tmlrt_runtime_run_once(rt) < 0);
@@ -169,7 +169,7 @@ static void the_extremes_of_time_are_fine(void **state) {
     }
 }
 
-/* ---- cancelling ---------------------------------------------------------------------------------------- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 static int32_t body_two_sleeps(unit_t *u, tmlrt_cx_t *cx) {
     if (u->n++ != 0) return TMLRT_PENDING;
@@ -192,8 +192,8 @@ static void timers_are_cancelled_from_drops(void **state) {
     (void)state;
     enum { N = 50 };
     tmlrt_runtime_t *rt = runtime_multi(3);
-    tally_t tally = {0};
-    tmlrt_task_t *tasks[N], *next = NULL;
+    tally_t          tally = {0};
+    tmlrt_task_t    *tasks[N], *next = NULL;
     for (int i = 0; i < N; i++) {
         unit_t u = unit_of(&tally, body_two_sleeps, next);
         u.on_drop = drop_aborts_next;
@@ -210,7 +210,7 @@ static void timers_are_cancelled_from_drops(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- the virtual clock --------------------------------------------------------------------------------- */
+/* ---- the virtual clock ----------------------------------------------------------------------- */
 
 static int32_t body_virtual(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_BEGIN(u);
@@ -226,7 +226,7 @@ static int32_t body_virtual(unit_t *u, tmlrt_cx_t *cx) {
 
 static void the_virtual_clock_jumps_to_the_next_deadline(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t          tally = {0};
     tmlrt_runtime_t *rt = runtime_virtual();
     assert_int_equal(tmlrt_now(rt), 0);
     assert_true(unit_run(rt, &tally, body_virtual, NULL) >= 3600 * TMLRT_S);
@@ -240,9 +240,9 @@ static void the_virtual_clock_jumps_to_the_next_deadline(void **state) {
 
 static void an_embedded_virtual_clock_jumps_too(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t          tally = {0};
     tmlrt_runtime_t *rt = runtime_virtual();
-    tmlrt_task_t *task = unit_spawn(rt, &tally, body_virtual, NULL);
+    tmlrt_task_t    *task = unit_spawn(rt, &tally, body_virtual, NULL);
     while (tmlrt_task_is_finished(task) == 0) {
         assert_int_equal(tmlrt_runtime_timeout(rt), 0); /* the loop never has to wait */
         assert_true(tmlrt_runtime_run_once(rt) >= 0);
@@ -251,13 +251,13 @@ static void an_embedded_virtual_clock_jumps_too(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- intervals ------------------------------------------------------------------------------------------ */
+/* ---- intervals ------------------------------------------------------------------------------- */
 
 /* Ticks at 100, 200, ... ms; the task is held up until 350 ms, then looks at the ticks. */
 typedef struct ticks {
-    int policy;
+    int              policy;
     tmlrt_interval_t iv;
-    int64_t missed[4], at[4];
+    int64_t          missed[4], at[4];
 } ticks_t;
 
 static int32_t body_ticks(unit_t *u, tmlrt_cx_t *cx) {
@@ -276,7 +276,7 @@ static int32_t body_ticks(unit_t *u, tmlrt_cx_t *cx) {
 static void missed_ticks_are_served_as_the_policy_says(void **state) {
     (void)state;
     static const struct {
-        int policy;
+        int     policy;
         int64_t missed[4], at[4];
     } expect[] = {
         {TMLRT_MISSED_BURST, {0, 0, 0, 0}, {350, 350, 350, 400}},
@@ -286,7 +286,7 @@ static void missed_ticks_are_served_as_the_policy_says(void **state) {
     tally_t tally = {0};
     for (size_t i = 0; i < 3; i++) {
         tmlrt_runtime_t *rt = runtime_virtual();
-        ticks_t t = {.policy = expect[i].policy};
+        ticks_t          t = {.policy = expect[i].policy};
         assert_int_equal(unit_run(rt, &tally, body_ticks, &t), 0);
         for (int k = 0; k < 4; k++) {
             assert_int_equal(t.missed[k], expect[i].missed[k]);
@@ -328,7 +328,7 @@ static int32_t body_tick_cancel(unit_t *u, tmlrt_cx_t *cx) {
 
 static void a_cancelled_tick_stays_due(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t          tally = {0};
     tmlrt_runtime_t *rt = runtime_virtual();
     assert_int_equal(unit_run(rt, &tally, body_tick_cancel, NULL), 1);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
@@ -348,7 +348,7 @@ static int32_t body_first_now(unit_t *u, tmlrt_cx_t *cx) {
 
 static void the_first_tick_may_be_now(void **state) {
     (void)state;
-    tally_t tally = {0};
+    tally_t          tally = {0};
     tmlrt_runtime_t *rt = runtime_virtual();
     assert_int_equal(unit_run(rt, &tally, body_first_now, NULL), 1);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);

@@ -19,8 +19,8 @@
 /* A task that gives a clone of its waker away and then waits until it is told to end. */
 typedef struct sleeper {
     tmlrt_waker_t waker;
-    atomic_int has_waker, polls, end, wakes_in_poll;
-    int64_t message, seen; /* plain: published by the wake */
+    atomic_int    has_waker, polls, end, wakes_in_poll;
+    int64_t       message, seen; /* plain: published by the wake */
 } sleeper_t;
 
 static int32_t body_sleeper(unit_t *u, tmlrt_cx_t *cx) {
@@ -57,7 +57,7 @@ static void bad_arguments_are_refused(void **state) {
     assert_null(out.vtable);
 }
 
-/* ---- a waker of the test's own ---------------------------------------------------------------- */
+/* ---- a waker of the test's own --------------------------------------------------------------- */
 
 typedef struct own {
     atomic_int clones, wakes, drops, clone_fails;
@@ -92,7 +92,7 @@ static const tmlrt_waker_vtable_t own_vtable = {own_clone, own_wake, own_wake_by
 
 static void the_calls_reach_the_vtable_of_any_waker(void **state) {
     (void)state;
-    own_t own = {0};
+    own_t         own = {0};
     tmlrt_waker_t w = {&own, &own_vtable}, clone;
     assert_int_equal(tmlrt_waker_clone(&w, &clone), TMLRT_OK);
     assert_ptr_equal(clone.data, &own);
@@ -117,8 +117,8 @@ static void a_clone_without_memory_is_an_error_and_writes_nothing(void **state) 
     assert_ptr_equal(out.data, &w);
 
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_cx_t cx = {&w, NULL, {NULL, NULL}};
+    tmlrt_op_t     op = TMLRT_OP_INIT;
+    tmlrt_cx_t     cx = {&w, NULL, {NULL, NULL}};
     assert_int_equal(tmlrt_op_notified(&op, &notify), TMLRT_OK);
     assert_int_equal(tmlrt_op_poll(&op, &cx), TMLRT_READY);
     assert_int_equal(tmlrt_op_result(&op), TMLRT_ENOMEM);
@@ -127,11 +127,11 @@ static void a_clone_without_memory_is_an_error_and_writes_nothing(void **state) 
 
 static void an_operation_wakes_the_waker_of_the_latest_poll(void **state) {
     (void)state;
-    own_t first = {0}, second = {0};
-    tmlrt_waker_t w1 = {&first, &own_vtable}, w2 = {&second, &own_vtable};
-    tmlrt_cx_t cx1 = {&w1, NULL, {NULL, NULL}}, cx2 = {&w2, NULL, {NULL, NULL}};
+    own_t          first = {0}, second = {0};
+    tmlrt_waker_t  w1 = {&first, &own_vtable}, w2 = {&second, &own_vtable};
+    tmlrt_cx_t     cx1 = {&w1, NULL, {NULL, NULL}}, cx2 = {&w2, NULL, {NULL, NULL}};
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     tmlrt_op_notified(&op, &notify);
     assert_int_equal(tmlrt_op_poll(&op, &cx1), TMLRT_PENDING);
     assert_int_equal(tmlrt_op_poll(&op, &cx2), TMLRT_PENDING);
@@ -143,7 +143,7 @@ static void an_operation_wakes_the_waker_of_the_latest_poll(void **state) {
     assert_int_equal(second.clones, second.drops);
 }
 
-/* ---- wakers of tasks ---------------------------------------------------------------------------- */
+/* ---- wakers of tasks ------------------------------------------------------------------------- */
 
 /* Keeps the only worker inside a poll while a test wakes. */
 static int32_t body_hold(unit_t *u, tmlrt_cx_t *cx) {
@@ -157,10 +157,10 @@ static int32_t body_hold(unit_t *u, tmlrt_cx_t *cx) {
 static void wakes_before_the_next_poll_make_one_poll(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tally_t tally = {0};
-    sleeper_t s = {0};
-    atomic_int gate = 0;
-    tmlrt_task_t *task = unit_spawn(rt, &tally, body_sleeper, &s);
+    tally_t          tally = {0};
+    sleeper_t        s = {0};
+    atomic_int       gate = 0;
+    tmlrt_task_t    *task = unit_spawn(rt, &tally, body_sleeper, &s);
     wait_until(atomic_load(&s.polls) == 1);
     tmlrt_task_t *holder = unit_spawn(rt, &tally, body_hold, &gate);
     wait_until(atomic_load(&gate) == 1);
@@ -181,8 +181,8 @@ static void wakes_before_the_next_poll_make_one_poll(void **state) {
 static void wakes_during_the_poll_make_one_more(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    sleeper_t s = {0};
+    tally_t          tally = {0};
+    sleeper_t        s = {0};
     atomic_store(&s.wakes_in_poll, 5);
     tmlrt_task_t *task = unit_spawn(rt, &tally, body_sleeper, &s);
     for (int i = 0; i < 8; i++)
@@ -196,8 +196,8 @@ static void wakes_during_the_poll_make_one_more(void **state) {
 static void a_wake_after_the_end_does_nothing(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(2);
-    tally_t tally = {0};
-    sleeper_t s = {0};
+    tally_t          tally = {0};
+    sleeper_t        s = {0};
     atomic_store(&s.end, 1);
     tmlrt_task_t *task = unit_spawn(rt, &tally, body_sleeper, &s);
     assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
@@ -211,17 +211,17 @@ static void a_wake_after_the_end_does_nothing(void **state) {
 
 static void a_waker_and_a_handle_outlive_the_runtime(void **state) {
     (void)state;
-    allocs_t allocs = {0};
+    allocs_t          allocs = {0};
     tmlrt_allocator_t allocator = allocs_of(&allocs);
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t    config = TMLRT_CONFIG_INIT;
     config.workers = 2;
     config.allocator = &allocator;
-    tmlrt_runtime_t *rt;
+    tmlrt_runtime_t     *rt;
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
     options.name = "outlives";
     assert_int_equal(tmlrt_runtime_create(&rt, &config), TMLRT_OK);
-    tally_t tally = {0};
-    sleeper_t s = {0};
+    tally_t       tally = {0};
+    sleeper_t     s = {0};
     tmlrt_waker_t clone;
     tmlrt_task_t *task = unit_spawn_with(rt, &tally, body_sleeper, &s, &options);
     wait_until(atomic_load(&s.has_waker) == 1);
@@ -246,9 +246,9 @@ static void a_waker_and_a_handle_outlive_the_runtime(void **state) {
 static void what_was_written_before_a_wake_is_seen_by_the_poll_after_it(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(2);
-    tally_t tally = {0};
-    sleeper_t s = {0};
-    tmlrt_task_t *task = unit_spawn(rt, &tally, body_sleeper, &s);
+    tally_t          tally = {0};
+    sleeper_t        s = {0};
+    tmlrt_task_t    *task = unit_spawn(rt, &tally, body_sleeper, &s);
     wait_until(atomic_load(&s.polls) == 1);
     for (int i = 1; i <= scaled(20000); i++) {
         int polls = atomic_load(&s.polls);
@@ -261,7 +261,7 @@ static void what_was_written_before_a_wake_is_seen_by_the_poll_after_it(void **s
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- against the end ------------------------------------------------------------------------------ */
+/* ---- against the end ------------------------------------------------------------------------- */
 
 static void wake_a_lot(void *arg, int i) {
     sleeper_t *s = arg;
@@ -278,8 +278,8 @@ static void wakes_may_race_with_the_destruction_of_the_runtime(void **state) {
     (void)state;
     for (int round = scaled(300); round > 0; round--) {
         tmlrt_runtime_t *rt = round % 2 != 0 ? runtime_multi(2) : runtime_current_thread();
-        tally_t tally = {0};
-        sleeper_t s = {0};
+        tally_t          tally = {0};
+        sleeper_t        s = {0};
         tmlrt_task_release(unit_spawn(rt, &tally, body_sleeper, &s));
         if (round % 2 == 0) assert_int_equal(tmlrt_runtime_run_once(rt), 1);
         wait_until(atomic_load(&s.has_waker) == 1);
@@ -295,8 +295,8 @@ static void wakes_may_race_with_the_destruction_of_the_runtime(void **state) {
 static pthread_key_t late_key;
 
 static void late_wake(void *value) {
-    sleeper_t *s = value;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    sleeper_t     *s = value;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
     tmlrt_notify_one(&notify);
     tmlrt_op_notified(&op, &notify);
@@ -308,7 +308,7 @@ static void end_with_a_late_wake(void *arg, int i) {
     sleeper_t *s = arg;
     (void)i;
     /* The thread waits once before, so that its own record exists when it ends. */
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
     tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
     tmlrt_notify_one(&notify);
     tmlrt_op_notified(&op, &notify);
@@ -320,9 +320,9 @@ static void a_thread_may_wake_and_wait_in_its_thread_local_destructors(void **st
     (void)state;
     /* Keys of both orders: one made before the library's own, one after. */
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tally_t tally = {0};
-    sleeper_t s = {0};
-    tmlrt_task_t *task = unit_spawn(rt, &tally, body_sleeper, &s);
+    tally_t          tally = {0};
+    sleeper_t        s = {0};
+    tmlrt_task_t    *task = unit_spawn(rt, &tally, body_sleeper, &s);
     wait_until(atomic_load(&s.polls) == 1);
     for (int i = 0; i < 2; i++) {
         int polls = atomic_load(&s.polls);

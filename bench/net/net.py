@@ -162,7 +162,7 @@ def run_user(args, peer, connections, threads):
     if not where:
         raise RuntimeError("perf has no samples")
     share = 1 - sum(where) / len(where)
-    return {"work": "echo64_user", "peer": peer, "connections": connections, "threads": threads,
+    return {"work": "echo64", "peer": peer, "connections": connections, "threads": threads,
             "workers": threads, "samples": len(where), "user_share": share,
             "user_us": share * r["server_cpu_s"] / max(r["requests"], 1) * 1e6}
 
@@ -407,7 +407,7 @@ def arguments():
                                             else [1, 64, 1000, 8000])
     args.threads = args.threads or ([1] if quick else [1, 2])
     args.idle = 2000 if quick else 8000
-    args.calls = [] if quick else [(64, 1), (1000, 1), (64, 2)]
+    args.calls = [] if quick else [(c, t) for t in (1, 2) for c in (64, 1000)]
     args.words = sys.stderr if args.json == "-" else sys.stdout
     args.records = None
     if args.json:

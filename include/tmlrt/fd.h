@@ -33,6 +33,12 @@ TMLRT_API void tmlrt_fd_close(tmlrt_fd_t *reg);
  * Errors: TMLRT_EINVAL, TMLRT_EBUSY. */
 TMLRT_API int tmlrt_op_fd_wait(tmlrt_op_t *op, tmlrt_fd_t *reg, uint32_t interest);
 
+/* The same as a call, from a fiber or a plain thread; with an absolute deadline on tmlrt_now.
+ * Suspends. Errors: as the operation; TMLRT_EDEADLK inside a stackless poll, a drop or a hook;
+ * TMLRT_ETIMEDOUT. */
+TMLRT_API int64_t tmlrt_fd_wait(tmlrt_fd_t *reg, uint32_t interest);
+TMLRT_API int64_t tmlrt_fd_wait_until(tmlrt_fd_t *reg, uint32_t interest, int64_t deadline);
+
 TMLRT_END_DECLS
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tmlrt/net.h: addresses and stream sockets (TCP over IPv4 and IPv6).
+ * tmlrt/net.h: addresses and stream sockets (TCP over IPv4 and IPv6). Unix sockets (tmlrt/unix.h),
+ * datagrams (tmlrt/udp.h) and pipes (tmlrt/pipe.h) are handles of the same kind.
  *
  * A socket handle has two ends of life: close ends the I/O (each operation in flight completes
  * once, with TMLRT_ECANCELED, and the descriptor is closed when none is left), release ends the
@@ -24,13 +25,13 @@ typedef struct tmlrt_addr {
     uint64_t storage_[16];
 } tmlrt_addr_t;
 
-/* Parses "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80" or ":80" (any IPv4 address) into *addr.
- * No names are looked up. Errors: TMLRT_EINVAL (then *addr is untouched). Threads: any. */
+/* Parses "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", ":80" (any IPv4 address) or "unix:" and
+ * what tmlrt_addr_unix takes into *addr. No names are looked up. Errors: TMLRT_EINVAL (then *addr is untouched). Threads: any. */
 TMLRT_API int tmlrt_addr_parse(tmlrt_addr_t *addr, const char *text);
 
 /* Writes the address as text, as parse reads it, NUL-terminated, to text[size].
  * Returns its length without the NUL. Errors: TMLRT_EINVAL (no address, or an unknown family),
- * TMLRT_EOVERFLOW (does not fit; 72 bytes always suffice). Threads: any. */
+ * TMLRT_EOVERFLOW (does not fit; 72 bytes always suffice for IP, 128 for any). Threads: any. */
 TMLRT_API int tmlrt_addr_format(const tmlrt_addr_t *addr, char *text, size_t size);
 
 /* The port, 0..65535; TMLRT_EINVAL when there is none. Threads: any. */
@@ -72,7 +73,8 @@ TMLRT_API int tmlrt_tcp_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
  * Errors: TMLRT_EINVAL (also: no listener), TMLRT_EBUSY. */
 TMLRT_API int tmlrt_op_accept(tmlrt_op_t *op, tmlrt_sock_t *listener, tmlrt_sock_t **out);
 
-/* Prepares `op` to connect to `addr` (copied at the start; must stay until then). READY with
+/* Prepares `op` to connect to `addr`, IP (copied at the start; must stay until then) or Unix (must
+ * stay until READY, and `options` as well; while the listener's queue is full it tries again). READY with
  * TMLRT_OK: *out is a connected socket of the caller's; on error *out is untouched. `options` may
  * be NULL and must stay until the start. Cancel and deadline: the attempt is closed.
  * Errors: TMLRT_EINVAL, TMLRT_EBUSY; as the result TMLRT_ECONNREFUSED and others of the system. */
@@ -111,6 +113,34 @@ TMLRT_API int tmlrt_op_writev(tmlrt_op_t *op, tmlrt_sock_t *sock, tmlrt_iovec_t 
  * direction is in flight, or the error. Threads: any. */
 TMLRT_API int64_t tmlrt_try_read(tmlrt_sock_t *sock, void *buf, size_t size);
 TMLRT_API int64_t tmlrt_try_write(tmlrt_sock_t *sock, const void *buf, size_t size);
+
+/* The same as calls, with one name for fibers and threads: each tries at once, and where that would
+ * have to wait it suspends the fiber or blocks the thread until the end, or until `deadline`
+ * (absolute, on tmlrt_now; TMLRT_NEVER: none). What they return is the operation's result. Where it
+ * matters how much of a write had gone out before its error, use the operation.
+ * Suspends. Errors: those of the operation; TMLRT_EDEADLK inside a stackless poll, a drop or a
+ * hook; TMLRT_ETIMEDOUT; TMLRT_ECANCELED in a fiber that was asked to end. */
+TMLRT_API int64_t tmlrt_read(tmlrt_sock_t *sock, void *buf, size_t size);
+TMLRT_API int64_t tmlrt_read_until(tmlrt_sock_t *sock, void *buf, size_t size, int64_t deadline);
+TMLRT_API int64_t tmlrt_read_exact(tmlrt_sock_t *sock, void *buf, size_t size);
+TMLRT_API int64_t tmlrt_read_exact_until(tmlrt_sock_t *sock, void *buf, size_t size,
+                                         int64_t deadline);
+TMLRT_API int64_t tmlrt_write(tmlrt_sock_t *sock, const void *buf, size_t size);
+TMLRT_API int64_t tmlrt_write_until(tmlrt_sock_t *sock, const void *buf, size_t size,
+                                    int64_t deadline);
+TMLRT_API int64_t tmlrt_readv(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n);
+TMLRT_API int64_t tmlrt_readv_until(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n,
+                                    int64_t deadline);
+TMLRT_API int64_t tmlrt_writev(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n);
+TMLRT_API int64_t tmlrt_writev_until(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n,
+                                     int64_t deadline);
+TMLRT_API int tmlrt_accept(tmlrt_sock_t *listener, tmlrt_sock_t **out);
+TMLRT_API int tmlrt_accept_until(tmlrt_sock_t *listener, tmlrt_sock_t **out, int64_t deadline);
+TMLRT_API int tmlrt_connect(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                            const tmlrt_tcp_options_t *options, tmlrt_sock_t **out);
+TMLRT_API int tmlrt_connect_until(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                                  const tmlrt_tcp_options_t *options, tmlrt_sock_t **out,
+                                  int64_t deadline);
 
 /* Which half to end. */
 #define TMLRT_SHUT_READ  1

@@ -35,6 +35,13 @@ TMLRT_API int tmlrt_notify_all(tmlrt_notify_t *notify);
  * Errors: TMLRT_EINVAL, TMLRT_EBUSY. */
 TMLRT_API int tmlrt_op_notified(tmlrt_op_t *op, tmlrt_notify_t *notify);
 
+/* Wait for the next notification; `_until` with an absolute deadline in ns on tmlrt_now.
+ * Suspends: blocks a plain thread, but not when a permit is stored. Errors: TMLRT_EINVAL;
+ * TMLRT_EDEADLK where it would wait inside a stackless poll, a drop or a hook; TMLRT_ECANCELED;
+ * TMLRT_ETIMEDOUT. */
+TMLRT_API int tmlrt_notified(tmlrt_notify_t *notify);
+TMLRT_API int tmlrt_notified_until(tmlrt_notify_t *notify, int64_t deadline);
+
 TMLRT_END_DECLS
 
 #endif

@@ -42,8 +42,10 @@ TMLRT_STATIC_ASSERT(sizeof(struct tmlrt_op) == 128, "the size of an operation is
 #define TMLRT_NEVER INT64_MAX
 
 /* Gives a prepared operation a deadline: absolute, in ns, on tmlrt_now of the runtime it will run
- * on. Past it the operation is cancelled and its result is TMLRT_ETIMEDOUT, unless it had already
- * succeeded. TMLRT_NEVER takes the deadline away; preparing anew does as well.
+ * on (awaited by a plain thread: on the clock of what it drives, else the real one; polled by hand
+ * outside of tasks and runtimes, nobody keeps the time). Past it the operation is cancelled and its
+ * result is TMLRT_ETIMEDOUT, unless it had already succeeded. TMLRT_NEVER takes the deadline away;
+ * preparing anew does as well.
  * Errors: TMLRT_EINVAL (not prepared), TMLRT_EBUSY (in flight). */
 TMLRT_API int tmlrt_op_deadline(tmlrt_op_t *op, int64_t abs_ns);
 

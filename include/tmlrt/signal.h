@@ -17,7 +17,8 @@ TMLRT_BEGIN_DECLS
  * SIGKILL, SIGSTOP, nor the synchronous SIGSEGV, SIGBUS, SIGFPE, SIGILL). Several runtimes and
  * several registrations may listen for the same one; each sees every delivery.
  * Owns: *sig is the caller's, ended by tmlrt_signal_close. Threads: any.
- * Errors: TMLRT_EINVAL, TMLRT_ENOMEM, TMLRT_ENORUNTIME, TMLRT_ESHUTDOWN, TMLRT_EMFILE. */
+ * Errors: TMLRT_EINVAL, TMLRT_ENOMEM, TMLRT_ENORUNTIME, TMLRT_ESHUTDOWN, TMLRT_EMFILE,
+ * TMLRT_ENOBUFS (more than 64 runtimes of the process listen). */
 TMLRT_API int tmlrt_signal_open(tmlrt_runtime_t *rt, int signo, tmlrt_signal_t **sig);
 
 /* Ends a registration; waits in flight complete with TMLRT_ECANCELED. NULL is allowed and does

@@ -28,7 +28,8 @@ TMLRT_BEGIN_DECLS
  * READY). Runs on a worker and must not block it. */
 typedef int32_t (*tmlrt_poll_fn)(void *state, tmlrt_cx_t *cx, void *result);
 
-/* A task type: a constant, one an async function. */
+/* A task type: a constant, one an async function. It must stay as long as any handle or waker of
+ * such a task does. */
 typedef struct tmlrt_task_type {
     size_t        struct_size;  /* sizeof(tmlrt_task_type_t) */
     const char   *name;         /* for dumps and reports; may be NULL */
@@ -98,6 +99,7 @@ TMLRT_API int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
 TMLRT_API void *tmlrt_task_state(tmlrt_task_t *task);
 
 /* Starts a task made by tmlrt_task_new; the handle stays the caller's.
+ * Not after the runtime's destroy; releasing the handle is all that is allowed then.
  * Threads: the holder of the handle. Errors: TMLRT_EINVAL, TMLRT_EALREADY (started before),
  * TMLRT_ESHUTDOWN (the state is still the caller's). */
 TMLRT_API int tmlrt_task_start(tmlrt_task_t *task);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tmlrt/time.h: the clock, sleeps and intervals. Times are int64_t nanoseconds. A timer never
- * fires early; it fires within the wheel's tick (65.5 us) plus what the operating system needs to
- * wake a thread. Same deadline, same worker: in the order of their start.
+ * fires early; it fires within the wheel's tick (65.5 us), or within 200 us of the timers before it
+ * where they are that dense, plus what the operating system needs to wake a thread. Same deadline, same worker: in the order of their start.
  * Source: hierarchical timing wheels, Varghese and Lauck (SOSP 1987).
  */
 #ifndef TMLRT_TIME_H
@@ -33,6 +33,11 @@ TMLRT_API int tmlrt_op_sleep_until(tmlrt_op_t *op, tmlrt_runtime_t *rt, int64_t 
  * Errors: TMLRT_EDEADLK inside a stackless poll, a drop or a hook. */
 TMLRT_API int tmlrt_sleep(int64_t ns);
 
+/* Sleeps until the absolute time `abs_ns` (0 or past: not at all), on the clock of the current
+ * runtime, or of the one that this thread owns; without one on the real clock.
+ * Suspends. Errors: as tmlrt_sleep; TMLRT_ECANCELED in a fiber that was asked to end. */
+TMLRT_API int tmlrt_sleep_until(int64_t abs_ns);
+
 /* What an interval does about ticks that were missed because nobody waited in time. */
 #define TMLRT_MISSED_BURST 0 /* all of them at once, until caught up */
 #define TMLRT_MISSED_DELAY 1 /* one now; the period counts from then on */
@@ -54,6 +59,12 @@ TMLRT_API int tmlrt_interval_init(tmlrt_interval_t *interval, tmlrt_runtime_t *r
  * Owns: the interval is the caller's and stays until the operation ends.
  * Cancel: at once; the tick stays due. Errors: TMLRT_EINVAL, TMLRT_EBUSY. */
 TMLRT_API int tmlrt_op_tick(tmlrt_op_t *op, tmlrt_interval_t *interval);
+
+/* The same as a call, from a fiber or a plain thread: waits for the next tick.
+ * Suspends. Errors: as the operation; TMLRT_EDEADLK inside a stackless poll, a drop or a hook;
+ * TMLRT_ETIMEDOUT (`deadline`, absolute, came first; the tick stays due). */
+TMLRT_API int64_t tmlrt_tick(tmlrt_interval_t *interval);
+TMLRT_API int64_t tmlrt_tick_until(tmlrt_interval_t *interval, int64_t deadline);
 
 TMLRT_END_DECLS
 

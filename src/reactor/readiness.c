@@ -13,6 +13,7 @@
 
 #include "../fault.h"
 #include "../os.h"
+#include "quiet.h"
 
 /* A call moves at most so much; Linux moves a little less than 2 GiB itself. */
 #define READINESS__CALL_MAX ((size_t)1 << 30)
@@ -36,30 +37,57 @@ static int64_t readiness__answer(ssize_t n) {
     return readiness__would_block(errno) ? TMLRT_EAGAIN : tmlrt__os_error(errno);
 }
 
-int64_t tmlrt__readiness_recv(int64_t fd, void *buf, size_t size) {
-    ssize_t n;
-    do
-        n = TMLRT__SYS(recv((int)fd, buf, size, 0));
-    while (n < 0 && errno == EINTR);
-    return readiness__answer(n);
-}
-
-int64_t tmlrt__readiness_send(int64_t fd, const void *buf, size_t size) {
-    ssize_t n;
-    do
-        n = TMLRT__SYS(send((int)fd, buf, size, MSG_NOSIGNAL));
-    while (n < 0 && errno == EINTR);
-    return readiness__answer(n);
-}
-
-static int64_t readiness__message(int64_t fd, void *pieces, size_t n, bool write) {
-    struct msghdr m = {.msg_iov = pieces, .msg_iovlen = n};
+/* A pipe takes so many pieces in one call (IOV_MAX, which is ours as well). */
+static int64_t readiness__pipe(int64_t fd, const void *pieces, size_t n, bool write) {
     ssize_t got;
     do
-        got = write ? TMLRT__SYS(sendmsg((int)fd, &m, MSG_NOSIGNAL))
-                    : TMLRT__SYS(recvmsg((int)fd, &m, 0));
+        got = write ? tmlrt__quiet_writev((int)fd, pieces, (int)n)
+                    : TMLRT__SYS(readv((int)fd, pieces, (int)n));
     while (got < 0 && errno == EINTR);
     return readiness__answer(got);
+}
+
+static bool readiness__is_pipe(const tmlrt__source_t *s) {
+    return s->kind == TMLRT__SOURCE_PIPE_READ || s->kind == TMLRT__SOURCE_PIPE_WRITE;
+}
+
+int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) {
+    if (readiness__is_pipe(s)) {
+        const struct iovec piece = {buf, size};
+        return readiness__pipe(s->fd, &piece, 1, false);
+    }
+    ssize_t n;
+    do
+        n = TMLRT__SYS(recv((int)s->fd, buf, size, 0));
+    while (n < 0 && errno == EINTR);
+    return readiness__answer(n);
+}
+
+int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t size) {
+    if (readiness__is_pipe(s)) {
+        const struct iovec piece = {(void *)(uintptr_t)buf, size};
+        return readiness__pipe(s->fd, &piece, 1, true);
+    }
+    ssize_t n;
+    do
+        n = TMLRT__SYS(send((int)s->fd, buf, size, MSG_NOSIGNAL));
+    while (n < 0 && errno == EINTR);
+    return readiness__answer(n);
+}
+
+static int64_t readiness__message(int64_t fd, struct msghdr *m, bool write) {
+    ssize_t got;
+    do
+        got = write ? TMLRT__SYS(sendmsg((int)fd, m, MSG_NOSIGNAL))
+                    : TMLRT__SYS(recvmsg((int)fd, m, 0));
+    while (got < 0 && errno == EINTR);
+    return readiness__answer(got);
+}
+
+static int64_t readiness__pieces(const tmlrt__source_t *s, void *pieces, size_t n, bool write) {
+    if (readiness__is_pipe(s)) return readiness__pipe(s->fd, pieces, n, write);
+    struct msghdr m = {.msg_iov = pieces, .msg_iovlen = n};
+    return readiness__message(s->fd, &m, write);
 }
 
 /* ---- one try of each kind -------------------------------------------------------------------- */
@@ -74,12 +102,12 @@ static tmlrt__try_t readiness__stopped(tmlrt__op_t *op, int64_t error) {
     return error == TMLRT_EAGAIN ? TMLRT__TRY_DRAINED : readiness__ends(op, error);
 }
 
-static tmlrt__try_t readiness__read(tmlrt__op_t *op, int64_t fd, bool exact) {
+static tmlrt__try_t readiness__read(tmlrt__op_t *op, const tmlrt__source_t *s, bool exact) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
     size_t ask = op->u.io.len - (size_t)*done;
     if (ask == 0) return readiness__ends(op, (int64_t)*done);
     if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
-    int64_t n = tmlrt__readiness_recv(fd, (char *)op->u.io.buf + *done, ask);
+    int64_t n = tmlrt__readiness_recv(s, (char *)op->u.io.buf + *done, ask);
     if (n < 0) return readiness__stopped(op, n);
     if (n == 0) return readiness__ends(op, exact ? TMLRT_EEOF : 0);
     *done += (uint64_t)n;
@@ -96,21 +124,21 @@ static size_t readiness__pieces_size(const tmlrt_iovec_t *iov, size_t n) {
     return size;
 }
 
-static tmlrt__try_t readiness__readv(tmlrt__op_t *op, int64_t fd) {
+static tmlrt__try_t readiness__readv(tmlrt__op_t *op, const tmlrt__source_t *s) {
     size_t size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
-    int64_t n = size == 0 ? 0 : readiness__message(fd, op->u.io.buf, op->u.io.len, false);
+    int64_t n = size == 0 ? 0 : readiness__pieces(s, op->u.io.buf, op->u.io.len, false);
     if (n < 0) return readiness__stopped(op, n);
     op->u.io.u.backend[TMLRT__IO_DONE] = (uint64_t)n;
     op->result = n;
     return n == 0 || (size_t)n == size ? TMLRT__TRY_END : TMLRT__TRY_END_SHORT;
 }
 
-static tmlrt__try_t readiness__write(tmlrt__op_t *op, int64_t fd) {
+static tmlrt__try_t readiness__write(tmlrt__op_t *op, const tmlrt__source_t *s) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
     size_t ask = op->u.io.len - (size_t)*done;
     if (ask == 0) return readiness__ends(op, (int64_t)*done);
     if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
-    int64_t n = tmlrt__readiness_send(fd, (const char *)op->u.io.buf + *done, ask);
+    int64_t n = tmlrt__readiness_send(s, (const char *)op->u.io.buf + *done, ask);
     if (n < 0) return readiness__stopped(op, n);
     *done += (uint64_t)n;
     if (*done == op->u.io.len) return readiness__ends(op, (int64_t)*done);
@@ -132,12 +160,12 @@ static void readiness__pieces_advance(tmlrt__op_t *op, size_t n) {
     op->u.io.buf = iov;
 }
 
-static tmlrt__try_t readiness__writev(tmlrt__op_t *op, int64_t fd) {
+static tmlrt__try_t readiness__writev(tmlrt__op_t *op, const tmlrt__source_t *s) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
     readiness__pieces_advance(op, 0);
     if (op->u.io.len == 0) return readiness__ends(op, (int64_t)*done);
     size_t size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
-    int64_t n = readiness__message(fd, op->u.io.buf, op->u.io.len, true);
+    int64_t n = readiness__pieces(s, op->u.io.buf, op->u.io.len, true);
     if (n < 0) return readiness__stopped(op, n);
     *done += (uint64_t)n;
     readiness__pieces_advance(op, (size_t)n);
@@ -187,6 +215,40 @@ static tmlrt__try_t readiness__accept(tmlrt__op_t *op, tmlrt__source_t *s) {
     }
 }
 
+static tmlrt_addr_t *readiness__addr(const tmlrt__op_t *op) {
+    return (tmlrt_addr_t *)(uintptr_t)op->u.io.u.backend[TMLRT__IO_ADDR];
+}
+
+static tmlrt__try_t readiness__send_to(tmlrt__op_t *op, int64_t fd) {
+    tmlrt_addr_t *to = readiness__addr(op);
+    struct iovec piece = {op->u.io.buf, op->u.io.len};
+    struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
+    if (to != NULL) {
+        m.msg_name = to->storage_;
+        m.msg_namelen = (socklen_t)to->length_;
+    }
+    int64_t n = readiness__message(fd, &m, true);
+    return n < 0 ? readiness__stopped(op, n) : readiness__ends(op, n);
+}
+
+/* One datagram; a short one says nothing about those behind it. */
+static tmlrt__try_t readiness__recv_from(tmlrt__op_t *op, int64_t fd) {
+    tmlrt_addr_t *from = readiness__addr(op);
+    struct iovec piece = {op->u.io.buf, op->u.io.len};
+    struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
+    if (from != NULL) {
+        m.msg_name = from->storage_;
+        m.msg_namelen = sizeof from->storage_;
+    }
+    int64_t n = readiness__message(fd, &m, false);
+    if (n < 0) return readiness__stopped(op, n);
+    if (from != NULL) {
+        from->length_ = m.msg_namelen;
+        from->reserved_ = 0;
+    }
+    return readiness__ends(op, (m.msg_flags & MSG_TRUNC) != 0 ? TMLRT_EMSGSIZE : n);
+}
+
 /* Asks what became of a connect. Without an error it may still be under way (the event was an older
  * one); only a connected socket has a peer. */
 static tmlrt__try_t readiness__connected(tmlrt__op_t *op, int64_t fd) {
@@ -204,12 +266,14 @@ static tmlrt__try_t readiness__connected(tmlrt__op_t *op, int64_t fd) {
 
 tmlrt__try_t tmlrt__readiness_try(tmlrt__op_t *op, tmlrt__source_t *s) {
     switch (tmlrt__io_class(op)->kind) {
-    case TMLRT__IO_READ: return readiness__read(op, s->fd, false);
-    case TMLRT__IO_READ_EXACT: return readiness__read(op, s->fd, true);
-    case TMLRT__IO_READV: return readiness__readv(op, s->fd);
-    case TMLRT__IO_WRITE: return readiness__write(op, s->fd);
-    case TMLRT__IO_WRITEV: return readiness__writev(op, s->fd);
+    case TMLRT__IO_READ: return readiness__read(op, s, false);
+    case TMLRT__IO_READ_EXACT: return readiness__read(op, s, true);
+    case TMLRT__IO_READV: return readiness__readv(op, s);
+    case TMLRT__IO_WRITE: return readiness__write(op, s);
+    case TMLRT__IO_WRITEV: return readiness__writev(op, s);
     case TMLRT__IO_ACCEPT: return readiness__accept(op, s);
+    case TMLRT__IO_SEND_TO: return readiness__send_to(op, s->fd);
+    case TMLRT__IO_RECV_FROM: return readiness__recv_from(op, s->fd);
     default: return readiness__connected(op, s->fd);
     }
 }

@@ -32,7 +32,7 @@ tmlrt__try_t tmlrt__readiness_try(tmlrt__op_t *op, tmlrt__source_t *s);
 int tmlrt__readiness_connect(tmlrt__op_t *op, const tmlrt__source_t *s);
 
 /* One call without an operation: bytes, TMLRT_EAGAIN or the error. Claim or pin held. */
-int64_t tmlrt__readiness_recv(int64_t fd, void *buf, size_t size);
-int64_t tmlrt__readiness_send(int64_t fd, const void *buf, size_t size);
+int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size);
+int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t size);
 
 #endif

@@ -27,12 +27,15 @@
 #include "reactor.h"
 #include "source_word.h"
 
-/* What a source is. STREAM and LISTENER have the direction words served by events; the others have
- * hooks. */
+/* What a source is. FOREIGN and OWN have hooks; the others have the direction words served by
+ * events. A pipe's end moves bytes as a stream does, but one way, and is no socket. */
 #define TMLRT__SOURCE_STREAM   0u
 #define TMLRT__SOURCE_LISTENER 1u
 #define TMLRT__SOURCE_FOREIGN  2u /* watched one shot, level-triggered; never closed by us */
-#define TMLRT__SOURCE_OWN      3u /* watched for input, edge-triggered */
+#define TMLRT__SOURCE_OWN        3u /* watched for input, edge-triggered */
+#define TMLRT__SOURCE_DATAGRAM   4u
+#define TMLRT__SOURCE_PIPE_READ  5u
+#define TMLRT__SOURCE_PIPE_WRITE 6u
 
 /* The directions. */
 #define TMLRT__DIR_READ  0u
@@ -140,13 +143,15 @@ typedef enum {
     TMLRT__IO_WRITE,
     TMLRT__IO_WRITEV,
     TMLRT__IO_ACCEPT,
-    TMLRT__IO_CONNECT
+    TMLRT__IO_CONNECT,
+    TMLRT__IO_SEND_TO,
+    TMLRT__IO_RECV_FROM
 } tmlrt__io_kind_t;
 
 /* The class of an operation on a stream or listener: op->cls points to `op`.
  *
  *   op->u.io.handle   the source
- *   op->u.io.buf      READ*, WRITE: the buffer; *V: the array; CONNECT: where *out lies
+ *   op->u.io.buf      READ*, WRITE, SEND_TO, RECV_FROM: the buffer; *V: the array; CONNECT: where *out lies
  *   op->u.io.len      its size; *V: its pieces
  *   op->u.io.u.backend[TMLRT__IO_*] as below; the others are the backend's, and before the start
  *                     of a connect its address and options
@@ -159,6 +164,7 @@ typedef struct tmlrt__io_class {
 
 #define TMLRT__IO_SEEN 0 /* at the start: the word that the claim found */
 #define TMLRT__IO_DONE 2 /* bytes moved so far */
+#define TMLRT__IO_ADDR 2 /* SEND_TO, RECV_FROM: the tmlrt_addr_t, or 0 */
 
 static inline const tmlrt__io_class_t *tmlrt__io_class(const tmlrt__op_t *op) {
     return (const tmlrt__io_class_t *)(const void *)op->cls;

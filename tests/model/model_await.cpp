@@ -56,7 +56,7 @@ static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *cx)
 static tmlrt__op_class_t wait_class;
 
 struct await_races_fire : rl::test_suite<await_races_fire, 3> {
-    tmlrt__host_t host;
+    model_host host;
     tmlrt__timers_t timers;
     model_source s;
     model_waiters futex;
@@ -71,7 +71,7 @@ struct await_races_fire : rl::test_suite<await_races_fire, 3> {
         source = &s;
         tmlrt__store_relaxed(&s.list.latch.held, 0);
         s.list.permits = 0;
-        s.list.rounds = 0;
+        tmlrt__store_relaxed(&s.list.rounds, 0);
         s.list.head.next = s.list.head.prev = NULL;
         s.extra.vtable = NULL;
         wait_class.start = wait_start;

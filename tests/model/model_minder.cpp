@@ -27,7 +27,7 @@ template <typename derived, int workers> struct gate_suite : rl::test_suite<deri
 
     void open()
     {
-        if (tmlrt__gate_open(&asleep))
+        if (tmlrt__minder_gate_open(&asleep))
             futex.wake_all();
     }
 
@@ -44,7 +44,7 @@ template <typename derived, int workers> struct gate_suite : rl::test_suite<deri
     void minder()
     {
         for (int i = 0; i < 2; i++) {
-            if (!tmlrt__gate_close(&asleep, &idle, &leave))
+            if (!tmlrt__minder_gate_close(&asleep, &idle, &leave))
                 continue;
             while (tmlrt__load_acquire(&asleep) != 0)
                 model_futex_wait(&futex, &asleep, 1u);

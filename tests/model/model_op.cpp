@@ -41,7 +41,7 @@ static tmlrt__op_class_t wait_class;
 static tmlrt_task_type_t op_type;
 
 template <typename derived, int threads> struct op_suite : rl::test_suite<derived, threads> {
-    tmlrt__host_t host;
+    model_host host;
     tmlrt__timers_t timers;
     tmlrt__waitlist_t source;
     model_task task;
@@ -59,7 +59,7 @@ template <typename derived, int threads> struct op_suite : rl::test_suite<derive
         model_source = &source;
         tmlrt__store_relaxed(&source.latch.held, 0);
         source.permits = 0;
-        source.rounds = 0;
+        tmlrt__store_relaxed(&source.rounds, 0);
         source.head.next = source.head.prev = NULL;
         wait_class.waits_for = "source";
         wait_class.start = wait_start;

@@ -129,6 +129,7 @@ struct no_event_is_lost : source_suite<no_event_is_lost, 2> {
             start(2);
         } else {
             event();
+            event();
         }
     }
     void after() {
@@ -146,6 +147,7 @@ struct resume_races_event : source_suite<resume_races_event, 2> {
             if (sleeps) resume(1);
             if (!sleeps && read < 2) start(2);
         } else {
+            event();
             event();
         }
     }
@@ -325,6 +327,7 @@ struct handle_races_end : source_suite<handle_races_end, 2> {
         source_suite<handle_races_end, 2>::before();
         tmlrt__store_relaxed(&frees, 0);
         tmlrt__var_set(&slot, 1);
+        end_half();
         end_half();
     }
     void after() {

@@ -146,6 +146,53 @@ struct wakes_race_polls : task_suite<wakes_race_polls, 5> {
     }
 };
 
+/* A runner that wants another turn queues the task while it is RUNNING, and whoever takes it goes on.
+ * Here the queue orders, as every real one does: the word says nothing of that hand-over. */
+struct another_turn_races_wakes : task_suite<another_turn_races_wakes, 4> {
+    unsigned polls;
+    void before()
+    {
+        make(false);
+        polls = 0;
+        start();
+    }
+    bool turn()
+    {
+        uint32_t one = 1;
+        if (!tmlrt__cas_strong_acquire(&entries, &one, 0))
+            return false;
+        if (tmlrt__state_is_running(&state))
+            tmlrt__state_resume(&state);
+        else
+            tmlrt__state_begin(&state);
+        tmlrt__var_set(&body, tmlrt__var_get(&body) + 1);
+        seen = 0;
+        for (int i = 0; i < WAKERS; i++)
+            seen |= tmlrt__load_relaxed(&wrote[i]) << i;
+        bool again = ++polls % 2 == 1 && polls < 6;
+        if (again || tmlrt__state_end_poll(&state))
+            RL_ASSERT(tmlrt__fetch_add_release(&entries, 1) == 0);
+        return true;
+    }
+    void thread(unsigned i)
+    {
+        if (i < 2) {
+            turn();
+            turn();
+        } else {
+            tmlrt__store_relaxed(&wrote[i - 2], 1);
+            if (tmlrt__state_wake(&state))
+                RL_ASSERT(tmlrt__fetch_add_release(&entries, 1) == 0);
+        }
+    }
+    void after()
+    {
+        while (turn()) {
+        }
+        RL_ASSERT(seen == 3);
+    }
+};
+
 /* The same for a wake that finds the task notified already, and for cancellation. */
 struct cancel_races_wakes : task_suite<cancel_races_wakes, 4> {
     void before()
@@ -262,7 +309,8 @@ struct walker_races_release : task_suite<walker_races_release, 2> {
 int main(int argc, char **argv)
 {
     rl::iteration_t n = model_iterations(argc, argv);
-    return holds<wakes_race_polls>(n) && holds<cancel_races_wakes>(n) && holds<joins_race_end>(n) &&
+    return holds<wakes_race_polls>(n) && holds<another_turn_races_wakes>(n) &&
+                   holds<cancel_races_wakes>(n) && holds<joins_race_end>(n) &&
                    holds<walker_races_life>(n) && holds<walker_races_release>(n)
                ? 0
                : 1;

@@ -3,12 +3,13 @@
  * model_world.h: a host for models of tasks and operations: what task.c, op.c and the kinds call,
  * so that they are compiled as they ship. A model that includes it names those sources.
  *
- * Each task has a queue of its own, a relaxed counter: it checks that there is one entry at most,
- * and orders nothing.
+ * Each task has a queue of its own, a counter: it checks that there is one entry at most, and orders
+ * its push before its pop, as every real queue does (a task that is queued while RUNNING needs it).
  */
 #ifndef TMLRT_MODEL_WORLD_H
 #define TMLRT_MODEL_WORLD_H
 
+#include "os.h"
 #include "task.h"
 #include "timer.h"
 #include "waitlist.h"
@@ -19,12 +20,12 @@ struct model_task {
     tmlrt_task_t task; /* first */
     tmlrt__atomic_u32 entries, freed, ended;
 
-    void queue() { RL_ASSERT(tmlrt__fetch_add_relaxed(&entries, 1) == 0); }
+    void queue() { RL_ASSERT(tmlrt__fetch_add_release(&entries, 1) == 0); }
 
     bool dequeue()
     {
         uint32_t one = 1;
-        return tmlrt__cas_strong_relaxed(&entries, &one, 0);
+        return tmlrt__cas_strong_acquire(&entries, &one, 0);
     }
 
     /* Polls it, if it is queued. */
@@ -58,6 +59,8 @@ struct model_task {
         task.step = TMLRT__STEP_POLL;
         task.outcome = 0;
         task.flags = 0;
+        task.forks = 0;
+        task.again = 0;
         task.has_result = 0;
         tmlrt__store_relaxed(&task.taken, 0);
         tmlrt__store_relaxed(&task.waits_for, NULL);
@@ -105,6 +108,14 @@ static bool model_timer_stop(tmlrt__host_t *, tmlrt_op_t *op)
 
 static tmlrt__host_ops_t model_host_ops;
 
+/* A global atomic would be made before the checker is there; so each run makes it in raw memory. */
+__asm__(".comm tmlrt__fork_generation, 256");
+
+struct model_host : tmlrt__host_t {
+    model_host() { tmlrt__atomic_make(&tmlrt__fork_generation, 0); }
+    ~model_host() { tmlrt__atomic_unmake(&tmlrt__fork_generation); }
+};
+
 static void model_world_make(tmlrt__host_t *host, tmlrt__timers_t *timers)
 {
     memset(model_current, 0, sizeof model_current);
@@ -136,7 +147,6 @@ void tmlrt__heap_put(tmlrt__heap_t *, tmlrt__heap_cache_t *, void *block, uint16
     RL_ASSERT(tmlrt__fetch_add_relaxed(&t->freed, 1) == 0);
 }
 
-/* Called by parts of task.c that no model runs. */
 void *tmlrt__mem_zero(const tmlrt_allocator_t *, size_t size, size_t)
 {
     return memset((::malloc)(size), 0, size);

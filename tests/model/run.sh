@@ -17,12 +17,14 @@
 # failed, a seed was missed, changed nothing or did not build, or there is no SPIN;
 # 77 no Relacy here. MODEL_ONLY=<name> runs one model. Runs longer than
 # MODEL_TIMEOUT seconds (120) count as failed.
+# shellcheck disable=SC2013,SC2086,SC2317
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 cxx=${CXX:-g++}
 cc=${CC:-cc}
-flags="-std=c++03 -fpermissive -w -O1 -DTMLRT_MODEL"
+# -fno-lifetime-dse: else gcc drops the mark by which Relacy knows an atomic that was destroyed.
+flags="-std=c++03 -fpermissive -w -O1 -fno-lifetime-dse -DTMLRT_MODEL"
 limit=${MODEL_TIMEOUT:-120}
 
 # ---- one job: run.sh --job KIND ARGUMENT..., its result is one line in BUILD/result ----
@@ -30,7 +32,6 @@ limit=${MODEL_TIMEOUT:-120}
 # compile NAME FILE OBJECT SRC: with the flags of the model, the headers of SRC.
 compile() {
     defines=$(sed -n 's|^// defines:||p' "$here/model_$1.cpp")
-    # shellcheck disable=SC2086
     $cxx $flags $defines -include "$MODEL_BUILD/model_env.h" -I"$4" -I"$here" \
         -I"$MODEL_SRC/../include" -x c++ -c "$2" -o "$3"
 }
@@ -51,7 +52,6 @@ build_model() {
         fi
         objects="$objects $object"
     done
-    # shellcheck disable=SC2086
     $cxx -o "$3/model" $objects
 }
 
@@ -134,7 +134,6 @@ check_pml() {
     mkdir -p "$2"
     (
         cd "$2" || exit 2
-        # shellcheck disable=SC2086
         spin $3 -a "$here/$1.pml" >spin.log 2>&1 || exit 2
         $cc -O2 -w -DNFAIR=6 -DMEMLIM=2000 -o pan pan.c >>spin.log 2>&1 || exit 2
         timeout "$limit" ./pan -a -f -m100000 >pan.out 2>&1
@@ -194,7 +193,6 @@ python3 "$here/check_tags.py" "$MODEL_SRC" || bad=1
 rm -rf "$MODEL_BUILD/result"
 mkdir -p "$MODEL_BUILD/result"
 cp "$here/model_env.h" "$MODEL_BUILD"
-# shellcheck disable=SC2086
 $cxx $flags -x c++-header "$MODEL_BUILD/model_env.h" -o "$MODEL_BUILD/model_env.h.gch" || exit 1
 
 wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }

@@ -11,7 +11,7 @@
 #include "threads.h"
 
 typedef struct allocs__head {
-    void *base;
+    void  *base;
     size_t size, align;
 } allocs__head_t;
 
@@ -23,10 +23,10 @@ static void *allocs__alloc(void *ctx, size_t size, size_t align) {
     if (fail_at != 0 && call >= fail_at) return NULL;
 
     size_t room = size + align + sizeof(allocs__head_t) + _Alignof(allocs__head_t);
-    char *base = malloc(room);
+    char  *base = malloc(room);
     if (base == NULL) return NULL;
     size_t step = align > _Alignof(allocs__head_t) ? align : _Alignof(allocs__head_t);
-    char *p = base + sizeof(allocs__head_t);
+    char  *p = base + sizeof(allocs__head_t);
     size_t off = (uintptr_t)p % step;
     if (off != 0) p += step - off;
     allocs__head_t head = {base, size, align};
@@ -38,7 +38,7 @@ static void *allocs__alloc(void *ctx, size_t size, size_t align) {
 }
 
 static void allocs__free(void *ctx, void *ptr, size_t size, size_t align) {
-    allocs_t *a = ctx;
+    allocs_t      *a = ctx;
     allocs__head_t head;
     memcpy(&head, (char *)ptr - sizeof head, sizeof head);
     require(head.size == size);

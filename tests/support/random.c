@@ -37,6 +37,6 @@ uint32_t random_below(random_t *r, uint32_t n) {
 
 int scaled(int n) {
     const char *text = getenv("TMLRT_TEST_SCALE");
-    int scale = text != NULL ? atoi(text) : 1;
+    int         scale = text != NULL ? atoi(text) : 1;
     return scale > 1 && n / scale > 0 ? n / scale : scale > 1 ? 1 : n;
 }

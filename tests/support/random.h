@@ -15,7 +15,7 @@ typedef struct random {
 /* The seed of this run: from the environment, else from the clock; printed the first time. */
 uint64_t test_seed(void);
 
-void random_seed(random_t *r, uint64_t seed);
+void     random_seed(random_t *r, uint64_t seed);
 uint32_t random_below(random_t *r, uint32_t n);
 
 /* `n` divided by the scale, at least 1. */

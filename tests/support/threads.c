@@ -8,20 +8,20 @@
 
 struct crew {
     pthread_mutex_t lock;
-    pthread_cond_t all_here;
-    int n, here;
+    pthread_cond_t  all_here;
+    int             n, here;
     void (*fn)(void *arg, int i);
     void *arg;
     struct member {
-        crew_t *crew;
-        int i;
+        crew_t   *crew;
+        int       i;
         pthread_t thread;
     } member[];
 };
 
 static void *crew__main(void *arg) {
     struct member *m = arg;
-    crew_t *crew = m->crew;
+    crew_t        *crew = m->crew;
     pthread_mutex_lock(&crew->lock);
     if (++crew->here == crew->n) pthread_cond_broadcast(&crew->all_here);
     while (crew->here < crew->n)

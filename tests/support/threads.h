@@ -31,7 +31,7 @@ void on_threads(int n, void (*fn)(void *arg, int i), void *arg);
 
 /* The same in two steps. */
 typedef struct crew crew_t;
-crew_t *crew_start(int n, void (*fn)(void *arg, int i), void *arg);
-void crew_join(crew_t *crew);
+crew_t             *crew_start(int n, void (*fn)(void *arg, int i), void *arg);
+void                crew_join(crew_t *crew);
 
 #endif

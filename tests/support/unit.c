@@ -60,7 +60,7 @@ unit_t unit_of(tally_t *tally, unit_body_t body, void *arg) {
 
 tmlrt_task_t *unit_spawn_with(tmlrt_runtime_t *rt, tally_t *tally, unit_body_t body, void *arg,
                               const tmlrt_task_options_t *options) {
-    unit_t u = unit_of(tally, body, arg);
+    unit_t        u = unit_of(tally, body, arg);
     tmlrt_task_t *task = NULL;
     require(tmlrt_spawn(rt, &unit_type, &u, options, &task) == TMLRT_OK);
     return task;
@@ -71,13 +71,13 @@ tmlrt_task_t *unit_spawn(tmlrt_runtime_t *rt, tally_t *tally, unit_body_t body, 
 }
 
 int64_t unit_run(tmlrt_runtime_t *rt, tally_t *tally, unit_body_t body, void *arg) {
-    unit_t u = unit_of(tally, body, arg);
+    unit_t  u = unit_of(tally, body, arg);
     int64_t result = 0;
-    int e = tmlrt_runtime_block_on(rt, &unit_type, &u, NULL, &result);
+    int     e = tmlrt_runtime_block_on(rt, &unit_type, &u, NULL, &result);
     return e != TMLRT_OK ? e : result;
 }
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 int32_t body_ready(unit_t *u, tmlrt_cx_t *cx) {
     (void)u, (void)cx;
@@ -109,7 +109,7 @@ int32_t body_yield_until(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_END(u);
 }
 
-/* ---- runtimes ------------------------------------------------------------------------------- */
+/* ---- runtimes -------------------------------------------------------------------------------- */
 
 static tmlrt_runtime_t *runtime__make(const tmlrt_config_t *config) {
     tmlrt_runtime_t *rt = NULL;
@@ -139,7 +139,7 @@ tmlrt_runtime_t *runtime_virtual(void) {
 
 uint64_t stats__sum(tmlrt_runtime_t *rt, size_t offset) {
     uint64_t sum = 0;
-    int workers = tmlrt_runtime_workers(rt);
+    int      workers = tmlrt_runtime_workers(rt);
     for (int i = 0; i < workers; i++) {
         tmlrt_worker_stats_t stats = {.struct_size = sizeof stats};
         require(tmlrt_runtime_stats(rt, (uint32_t)i, &stats) == TMLRT_OK);

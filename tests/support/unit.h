@@ -24,16 +24,16 @@ typedef int32_t (*unit_body_t)(unit_t *u, tmlrt_cx_t *cx);
 
 struct unit {
     TMLRT_FRAME;
-    uint32_t magic;
-    tally_t *tally;
+    uint32_t    magic;
+    tally_t    *tally;
     unit_body_t body;
     void (*on_drop)(unit_t *u); /* or NULL */
-    void *arg;                  /* the test's */
-    int64_t n, i, got;          /* the body's */
-    int64_t value;              /* becomes the result */
+    void         *arg;          /* the test's */
+    int64_t       n, i, got;    /* the body's */
+    int64_t       value;        /* becomes the result */
     tmlrt_task_t *child;
-    tmlrt_op_t op, op2, op3;
-    tmlrt_op_t *ops[3];
+    tmlrt_op_t    op, op2, op3;
+    tmlrt_op_t   *ops[3];
 };
 
 /* The result is an int64_t. */
@@ -54,11 +54,11 @@ tmlrt_task_t *unit_spawn_with(tmlrt_runtime_t *rt, tally_t *tally, unit_body_t b
 int64_t unit_run(tmlrt_runtime_t *rt, tally_t *tally, unit_body_t body, void *arg);
 
 /* Bodies. */
-int32_t body_ready(unit_t *u, tmlrt_cx_t *cx);        /* READY at once */
-int32_t body_never(unit_t *u, tmlrt_cx_t *cx);        /* PENDING, with nobody to wake it */
+int32_t body_ready(unit_t *u, tmlrt_cx_t *cx);         /* READY at once */
+int32_t body_never(unit_t *u, tmlrt_cx_t *cx);         /* PENDING, with nobody to wake it */
 int32_t body_sleep_forever(unit_t *u, tmlrt_cx_t *cx); /* waits for a timer years ahead */
-int32_t body_yield_n(unit_t *u, tmlrt_cx_t *cx);      /* yields *(int *)arg times */
-int32_t body_yield_until(unit_t *u, tmlrt_cx_t *cx);  /* yields until *(atomic_int *)arg */
+int32_t body_yield_n(unit_t *u, tmlrt_cx_t *cx);       /* yields *(int *)arg times */
+int32_t body_yield_until(unit_t *u, tmlrt_cx_t *cx);   /* yields until *(atomic_int *)arg */
 
 /* Makes runtimes; aborts the test when that fails. */
 tmlrt_runtime_t *runtime_multi(uint32_t workers);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * regress_faults.c: the Nth allocation or system call fails, for every N, once and from then on.
+ * Each time the error is a documented one, nothing is leaked, nothing hangs, and the next attempt
+ * without a fault works.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/allocs.h"
+#include "support/random.h"
+#include "support/unit.h"
+
+#include "fault.h"
+
+#define MOST 2000 /* points that a scenario may pass */
+
+/* ---- what must not leak ---------------------------------------------------------------------- */
+
+static int entries(const char *path) {
+    int  n = 0;
+    DIR *dir = opendir(path);
+    if (dir == NULL) return 0;
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static allocs_t allocs;
+static int      armed_error; /* what a failed system call says */
+
+static tmlrt_config_t config_of(uint32_t flavor) {
+    static tmlrt_allocator_t allocator;
+    allocator = allocs_of(&allocs);
+    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    config.flavor = flavor;
+    config.workers = 2;
+    config.allocator = &allocator;
+    return config;
+}
+
+/* One scenario, run with a fault armed: returns 1 when it noticed nothing. */
+typedef int (*scenario_t)(uint32_t flavor);
+
+/* Runs it with the nth point failing, for each n until none fails any more. */
+static void with_each_fault(scenario_t run, tmlrt__fault_kind_t kind, int err) {
+    armed_error = err;
+    for (uint32_t flavor = 1; flavor <= 2; flavor++) {
+        assert_int_equal(run(flavor), 1); /* also warms up what is made once a thread */
+        int descriptors = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+        for (int sticky = 0; sticky < 2; sticky++) {
+            /* With every call failing, also the write that wakes a waiter, which in truth cannot
+             * fail, nothing can be said. */
+            if (kind == TMLRT__FAULT_SYS && sticky) continue;
+            uint64_t n = 1, fired = 1;
+            for (; fired != 0 && n < MOST; n += 1 + n / 64 * (uint64_t)(scaled(64) < 64)) {
+                tmlrt__fault_arm(kind, n, sticky != 0, err);
+                int unharmed = run(flavor);
+                fired = tmlrt__fault_fired(kind);
+                tmlrt__fault_disarm();
+                if (fired == 0) assert_int_equal(unharmed, 1);
+                assert_int_equal(allocs.blocks, 0);
+                assert_int_equal(entries("/proc/self/fd"), descriptors);
+                wait_until(entries("/proc/self/task") == threads);
+            }
+            assert_int_equal(fired, 0); /* we came to the end */
+        }
+        assert_int_equal(run(flavor), 1);
+    }
+}
+
+/* Ends a runtime whatever is armed. */
+static void destroy(tmlrt_runtime_t *rt) {
+    require(tmlrt_runtime_destroy(rt) == TMLRT_OK);
+}
+
+/* For scenarios about what comes after: NULL when the fault struck here already. */
+static tmlrt_runtime_t *make(uint32_t flavor) {
+    tmlrt_config_t   config = config_of(flavor);
+    tmlrt_runtime_t *rt = NULL;
+    int              e = tmlrt_runtime_create(&rt, &config);
+    require((e == TMLRT_OK) == (rt != NULL));
+    return rt;
+}
+
+/* ---- scenarios ------------------------------------------------------------------------------- */
+
+static int create_and_destroy(uint32_t flavor) {
+    tmlrt_config_t   config = config_of(flavor);
+    tmlrt_runtime_t *rt = NULL;
+    int              e = tmlrt_runtime_create(&rt, &config);
+    if (e == TMLRT_OK) {
+        /* To wait for events and to wake a waiter can be interrupted, but cannot fail. */
+        if (armed_error != EINTR) tmlrt__fault_disarm();
+        destroy(rt);
+        return 1;
+    }
+    require(rt == NULL);
+    require(e == TMLRT_ENOMEM || e == TMLRT_EAGAIN || e == TMLRT_EMFILE || e == TMLRT_ENFILE ||
+            e == TMLRT_ENOTSUP);
+    return 0;
+}
+
+static void create_survives_every_failed_allocation(void **state) {
+    (void)state;
+    with_each_fault(create_and_destroy, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+static void create_survives_every_failed_system_call(void **state) {
+    (void)state;
+    with_each_fault(create_and_destroy, TMLRT__FAULT_SYS, EMFILE);
+    with_each_fault(create_and_destroy, TMLRT__FAULT_SYS, ENOMEM);
+    with_each_fault(create_and_destroy, TMLRT__FAULT_SYS, EAGAIN);
+    with_each_fault(create_and_destroy, TMLRT__FAULT_SYS, EINTR);
+}
+
+/* Joins from this thread; without memory for the wait the handle is ours still, so try again. */
+static int join_patiently(tmlrt_task_t *task, int64_t *result) {
+    int e;
+    do {
+        e = tmlrt_join(task, result);
+        if (e == TMLRT_ENOMEM) tmlrt__fault_disarm();
+    } while (e == TMLRT_ENOMEM);
+    return e;
+}
+
+static int spawn_and_join(uint32_t flavor) {
+    tmlrt_runtime_t *rt = make(flavor);
+    tally_t          tally = {0};
+    int              taken = 0, refused = 0;
+    if (rt == NULL) return 0;
+    for (int i = 0; i < 6; i++) {
+        tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+        if (i % 2 == 0) o.name = "named";
+        if (i % 3 == 0) o.deadline = tmlrt_now(rt) + 1000 * TMLRT_S;
+        unit_t        u = unit_of(&tally, body_yield_n, &(int){3});
+        tmlrt_task_t *task = NULL;
+        int64_t       result = -1;
+        int           e = tmlrt_spawn(rt, &unit_type, &u, &o, &task);
+        require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+        require((e == TMLRT_OK) == (task != NULL));
+        if (e == TMLRT_OK) {
+            taken++;
+            require(join_patiently(task, &result) == TMLRT_OK);
+            require(result == 0);
+            tmlrt_task_release(task);
+        } else {
+            refused++;
+        }
+    }
+    destroy(rt);
+    require(tally.drops == taken);
+    return refused == 0;
+}
+
+static void spawn_and_join_survive_every_failed_allocation(void **state) {
+    (void)state;
+    with_each_fault(spawn_and_join, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+static void spawn_and_join_survive_every_interrupted_call(void **state) {
+    (void)state;
+    with_each_fault(spawn_and_join, TMLRT__FAULT_SYS, EINTR);
+}
+
+/* On error the state is still the caller's: never dropped, never polled. */
+static int block_on(uint32_t flavor) {
+    tmlrt_runtime_t *rt = make(flavor);
+    tally_t          tally = {0};
+    int              yields = 3, taken = 0;
+    if (rt == NULL) return 0;
+    for (int i = 0; i < 4; i++) {
+        unit_t  u = unit_of(&tally, body_yield_n, &yields);
+        int64_t result = -1;
+        int     e = tmlrt_runtime_block_on(rt, &unit_type, &u, NULL, &result);
+        require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+        require((e == TMLRT_OK) == (result == 0));
+        taken += e == TMLRT_OK;
+    }
+    destroy(rt);
+    require(tally.drops == taken);
+    return taken == 4;
+}
+
+static void block_on_survives_every_failed_allocation(void **state) {
+    (void)state;
+    with_each_fault(block_on, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+/* More spawned and woken tasks than the queues of a worker begin with. */
+static int32_t body_spawns_many(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    for (int i = 0; i < 700; i++) {
+        unit_t child = unit_of(u->tally, body_yield_n, u->arg);
+        int    e = tmlrt_spawn(NULL, &unit_type, &child, NULL, NULL);
+        require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+        if (e == TMLRT_OK) u->value++;
+    }
+    return TMLRT_READY;
+}
+
+static int grow_queues(uint32_t flavor) {
+    tmlrt_runtime_t *rt = make(flavor);
+    tally_t          tally = {0};
+    int              yields = 2;
+    if (rt == NULL) return 0;
+    unit_t  u = unit_of(&tally, body_spawns_many, &yields);
+    int64_t spawned = 0;
+    int     e = tmlrt_runtime_block_on(rt, &unit_type, &u, NULL, &spawned);
+    require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+    require(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL) == TMLRT_OK);
+    destroy(rt);
+    require(tally.drops == spawned + (e == TMLRT_OK));
+    require(tally.ready == tally.drops);
+    return spawned == 700;
+}
+
+static void queues_that_cannot_grow_lose_nothing(void **state) {
+    (void)state;
+    with_each_fault(grow_queues, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+/* ---- timers and wakers of one's own ---------------------------------------------------------- */
+
+/* A combinator: its waker passes on to the task's. */
+static void through_clone(void *data, tmlrt_waker_t *out);
+
+static void through_wake_by_ref(void *data) {
+    require(tmlrt_waker_wake_by_ref(data) == TMLRT_OK);
+}
+
+static void through_drop(void *data) {
+    (void)data;
+}
+
+static const tmlrt_waker_vtable_t through = {through_clone, through_wake_by_ref,
+                                             through_wake_by_ref, through_drop};
+
+static void through_clone(void *data, tmlrt_waker_t *out) {
+    *out = (tmlrt_waker_t){data, &through};
+}
+
+/* Polls a sleep with a waker of its own; without memory for it the result says so. */
+static int32_t body_own_waker(unit_t *u, tmlrt_cx_t *cx) {
+    tmlrt_waker_t *kept = u->arg, mine = {kept, &through};
+    tmlrt_cx_t     inner = *cx;
+    inner.waker = &mine;
+    TMLRT_BEGIN(u);
+    require(tmlrt_waker_clone(cx->waker, kept) == TMLRT_OK);
+    tmlrt_op_sleep(&u->op, NULL, 100 * TMLRT_US);
+    tmlrt_op_deadline(&u->op, tmlrt_now(NULL) + 1000 * TMLRT_S);
+    TMLRT_AWAIT_POLL(u, cx, tmlrt_op_poll(&u->op, &inner));
+    u->value = tmlrt_op_result(&u->op);
+    tmlrt_op_sleep(&u->op, NULL, 100 * TMLRT_US);
+    TMLRT_AWAIT_POLL(u, cx, tmlrt_op_poll(&u->op, u->n++ % 2 == 0 ? &inner : cx));
+    if (u->value == TMLRT_OK) u->value = tmlrt_op_result(&u->op);
+    tmlrt_waker_drop(kept);
+    TMLRT_END(u);
+}
+
+static int own_wakers(uint32_t flavor) {
+    tmlrt_runtime_t *rt = make(flavor);
+    tally_t          tally = {0};
+    tmlrt_waker_t    kept = {NULL, NULL};
+    if (rt == NULL) return 0;
+    unit_t        u = unit_of(&tally, body_own_waker, &kept);
+    tmlrt_task_t *task;
+    int64_t       result = -1;
+    int           e = tmlrt_spawn(rt, &unit_type, &u, NULL, &task);
+    require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+    if (e == TMLRT_OK) {
+        require(join_patiently(task, &result) == TMLRT_OK);
+        require(result == TMLRT_OK || result == TMLRT_ENOMEM);
+        tmlrt_task_release(task);
+    }
+    destroy(rt);
+    return result == TMLRT_OK;
+}
+
+static void wakers_of_ones_own_survive_every_failed_allocation(void **state) {
+    (void)state;
+    with_each_fault(own_wakers, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+static void timers_survive_every_interrupted_call(void **state) {
+    (void)state;
+    with_each_fault(own_wakers, TMLRT__FAULT_SYS, EINTR);
+}
+
+/* ---- shutdown -------------------------------------------------------------------------------- */
+
+static void count_straggler(void *ctx, const tmlrt_straggler_t *s) {
+    (void)s;
+    ++*(int *)ctx;
+}
+
+static int shut_down(uint32_t flavor) {
+    tmlrt_runtime_t *rt = make(flavor);
+    tally_t          tally = {0};
+    int              spawned = 0, named = 0;
+    if (rt == NULL) return 0;
+    for (int i = 0; i < 100; i++) { /* more than the list of stragglers begins with */
+        unit_t u = unit_of(&tally, i % 2 == 0 ? body_sleep_forever : body_never, NULL);
+        int    e = tmlrt_spawn(rt, &unit_type, &u, NULL, NULL);
+        require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+        spawned += e == TMLRT_OK;
+    }
+    tmlrt_shutdown_report_t report = TMLRT_SHUTDOWN_REPORT_INIT;
+    report.straggler = count_straggler;
+    report.ctx = &named;
+    int e = tmlrt_runtime_shutdown(rt, 0, &report);
+    require(e == (spawned != 0 ? TMLRT_ETIMEDOUT : TMLRT_OK));
+    require(report.cancelled == (uint64_t)spawned);
+    require(report.stuck == 0);
+    require(named <= spawned);
+    destroy(rt);
+    require(tally.drops == spawned);
+    return named == 100;
+}
+
+static void shutdown_survives_every_failed_allocation(void **state) {
+    (void)state;
+    with_each_fault(shut_down, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+static void shutdown_survives_every_interrupted_call(void **state) {
+    (void)state;
+    with_each_fault(shut_down, TMLRT__FAULT_SYS, EINTR);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(create_survives_every_failed_allocation),
+        cmocka_unit_test(create_survives_every_failed_system_call),
+        cmocka_unit_test(spawn_and_join_survive_every_failed_allocation),
+        cmocka_unit_test(spawn_and_join_survive_every_interrupted_call),
+        cmocka_unit_test(block_on_survives_every_failed_allocation),
+        cmocka_unit_test(queues_that_cannot_grow_lose_nothing),
+        cmocka_unit_test(wakers_of_ones_own_survive_every_failed_allocation),
+        cmocka_unit_test(timers_survive_every_interrupted_call),
+        cmocka_unit_test(shutdown_survives_every_failed_allocation),
+        cmocka_unit_test(shutdown_survives_every_interrupted_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
