@@ -21,10 +21,10 @@ static void check(int64_t r, const char *what) {
 /* One connection: what is read is written back, until the end of the stream. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *sock;
-    int64_t n;
-    char buf[2048];
+    int64_t       n;
+    char          buf[2048];
 } echo_t;
 
 static int32_t echo_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -49,7 +49,7 @@ static const tmlrt_task_type_t echo_type = TMLRT_TASK_TYPE(echo_t, echo_poll, ec
 /* Accepts until the runtime shuts down. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *listener, *sock;
 } accept_t;
 
@@ -76,11 +76,11 @@ static const tmlrt_task_type_t accept_type = TMLRT_TASK_TYPE(accept_t, accept_po
 /* The client of the self-test: sends a line, ends its sending half, reads all that comes back. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    tmlrt_addr_t addr;
+    tmlrt_op_t    op;
+    tmlrt_addr_t  addr;
     tmlrt_sock_t *sock;
-    size_t have;
-    char buf[64];
+    size_t        have;
+    char          buf[64];
 } client_t;
 
 static const char greeting[] = "hello, echo";
@@ -115,8 +115,8 @@ static const tmlrt_task_type_t client_type = TMLRT_TASK_TYPE(client_t, client_po
 /* Blocks the main thread, which is none of the runtime's, until a signal comes. */
 static void wait_for_signal(tmlrt_runtime_t *rt) {
     tmlrt_signal_t *sigint = NULL, *sigterm = NULL;
-    tmlrt_op_t on_int = TMLRT_OP_INIT, on_term = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
-    tmlrt_op_t *either[] = {&on_int, &on_term};
+    tmlrt_op_t      on_int = TMLRT_OP_INIT, on_term = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t     *either[] = {&on_int, &on_term};
 
     check(tmlrt_signal_open(rt, SIGINT, &sigint), "signal");
     check(tmlrt_signal_open(rt, SIGTERM, &sigterm), "signal");
@@ -129,11 +129,11 @@ static void wait_for_signal(tmlrt_runtime_t *rt) {
 }
 
 int main(int argc, char **argv) {
-    tmlrt_runtime_t *rt = NULL;
-    tmlrt_sock_t *listener = NULL;
-    tmlrt_addr_t addr;
+    tmlrt_runtime_t        *rt = NULL;
+    tmlrt_sock_t           *listener = NULL;
+    tmlrt_addr_t            addr;
     tmlrt_shutdown_report_t report = TMLRT_SHUTDOWN_REPORT_INIT;
-    char text[72];
+    char                    text[72];
 
     snprintf(text, sizeof text, "127.0.0.1:%s", argc > 1 ? argv[1] : "0");
     check(tmlrt_addr_parse(&addr, text), text);

@@ -36,11 +36,11 @@ static void check_os(int error, const char *what) {
 /* Ticks into the loop's pipe, then waits for the other thread. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t       op;
     tmlrt_interval_t interval;
-    tmlrt_notify_t *notify;
-    int pipe_end;
-    int i;
+    tmlrt_notify_t  *notify;
+    int              pipe_end;
+    int              i;
 } ticker_t;
 
 static int32_t ticker_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -74,12 +74,12 @@ static int poll_timeout(int64_t ns) {
 }
 
 int main(void) {
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
-    tmlrt_notify_t notify = TMLRT_NOTIFY_INIT;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
+    tmlrt_notify_t   notify = TMLRT_NOTIFY_INIT;
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_task_t *task = NULL;
-    pthread_t thread;
-    int ends[2], seen = 0, has_thread = 0;
+    tmlrt_task_t    *task = NULL;
+    pthread_t        thread;
+    int              ends[2], seen = 0, has_thread = 0;
 
     if (pipe(ends) != 0) check_os(errno, "pipe");
     config.flavor = TMLRT_FLAVOR_CURRENT_THREAD;

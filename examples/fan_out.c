@@ -14,12 +14,12 @@
 enum { AT_ONCE = 8, ENOUGH = 60, MOST = 400 };
 
 typedef struct {
-    tmlrt_semaphore_t slots;
-    tmlrt_mutex_t lock; /* of the rest */
-    tmlrt_task_t *task[MOST];
-    int started, fetched, late, cancelled;
+    tmlrt_semaphore_t  slots;
+    tmlrt_mutex_t      lock; /* of the rest */
+    tmlrt_task_t      *task[MOST];
+    int                started, fetched, late, cancelled;
     tmlrt_wait_group_t running;
-    tmlrt_notify_t enough;
+    tmlrt_notify_t     enough;
 } crawler_t;
 
 static crawler_t crawler = {.slots = TMLRT_SYNC_INIT,
@@ -67,7 +67,7 @@ static void count(intptr_t page, int result) {
 
 static void *visit(void *arg) {
     intptr_t page = (intptr_t)arg;
-    int result = tmlrt_semaphore_acquire(&crawler.slots, 1);
+    int      result = tmlrt_semaphore_acquire(&crawler.slots, 1);
     if (result == TMLRT_OK) {
         result = fetch(page, tmlrt_now(NULL) + 20 * TMLRT_MS);
         check(tmlrt_semaphore_release(&crawler.slots, 1), "release");
@@ -80,7 +80,7 @@ static void *visit(void *arg) {
 /* The root: crawls until there are enough pages or no more links. */
 static void *crawl(void *arg) {
     (void)arg;
-    tmlrt_op_t enough = TMLRT_OP_INIT, all = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t  enough = TMLRT_OP_INIT, all = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
     tmlrt_op_t *ops[] = {&enough, &all};
     check(tmlrt_mutex_lock(&crawler.lock), "lock");
     start(1);
@@ -93,15 +93,15 @@ static void *crawl(void *arg) {
     check(tmlrt_mutex_lock(&crawler.lock), "lock");
     for (int i = 0; i < crawler.started; i++)
         tmlrt_task_abort(crawler.task[i]); /* TMLRT_EALREADY: it has ended */
-    crawler.started = MOST; /* no more */
+    crawler.started = MOST;                /* no more */
     check(tmlrt_mutex_unlock(&crawler.lock), "unlock");
     return NULL;
 }
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
-    tmlrt_task_t *root;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
+    tmlrt_task_t    *root;
     check(tmlrt_runtime_create(&rt, &config), "create");
     check(tmlrt_semaphore_init(&crawler.slots, AT_ONCE), "semaphore");
     check(tmlrt_go(rt, crawl, NULL, NULL, &root), "go");
@@ -114,8 +114,5 @@ int main(void) {
     check(tmlrt_runtime_destroy(rt), "destroy");
     printf("fan_out: %d pages fetched, %d too late, %d cancelled\n", crawler.fetched, crawler.late,
            crawler.cancelled);
-    return crawler.fetched >= ENOUGH &&
-                   tmlrt_semaphore_permits(&crawler.slots) == AT_ONCE
-               ? 0
-               : 1;
+    return crawler.fetched >= ENOUGH && tmlrt_semaphore_permits(&crawler.slots) == AT_ONCE ? 0 : 1;
 }

@@ -29,7 +29,7 @@ static void check_os(int ok, const char *what) {
 typedef struct {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int fd;
+    int        fd;
 } writer_t;
 
 static int32_t writer_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -51,12 +51,12 @@ static const tmlrt_task_type_t writer_type = TMLRT_TASK_TYPE(writer_t, writer_po
 /* Reads a byte a wait, until the end. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t  op;
     tmlrt_fd_t *reg;
-    int fd;
-    int waits;
-    size_t have;
-    char text[16];
+    int         fd;
+    int         waits;
+    size_t      have;
+    char        text[16];
 } reader_t;
 
 static int32_t reader_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -89,7 +89,7 @@ static const tmlrt_task_type_t reader_type =
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    int ends[2], right = 0;
+    int              ends[2], right = 0;
 
     check_os(pipe(ends) == 0, "pipe");
     check(tmlrt_runtime_create(&rt, NULL), "create");

@@ -31,9 +31,9 @@ static const tmlrt_task_type_t add_type = TMLRT_TASK_TYPE_RESULT(add_t, int, add
 /* A task that spawns two adders and waits for both. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t join;
+    tmlrt_op_t    join;
     tmlrt_task_t *left, *right;
-    int left_sum, right_sum;
+    int           left_sum, right_sum;
 } root_t;
 
 static int32_t root_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -61,9 +61,9 @@ static const tmlrt_task_type_t root_type =
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_task_t *task = NULL;
-    root_t root = {0};
-    int sum = 0, total = 0;
+    tmlrt_task_t    *task = NULL;
+    root_t           root = {0};
+    int              sum = 0, total = 0;
 
     check(tmlrt_runtime_create(&rt, NULL), "create");
     check(tmlrt_spawn(rt, &add_type, &(add_t){20, 22}, NULL, &task), "spawn");

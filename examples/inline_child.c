@@ -25,10 +25,10 @@ static void check(int64_t r, const char *what) {
 
 /* The child: resume points 0 (entry) and 1 (in the sleep). */
 typedef struct {
-    uint32_t resume;
-    int32_t naps, i;
-    int64_t ns;
-    int *drops; /* stands for what a real child would free */
+    uint32_t   resume;
+    int32_t    naps, i;
+    int64_t    ns;
+    int       *drops; /* stands for what a real child would free */
     tmlrt_op_t sleep;
 } child_t;
 
@@ -71,12 +71,12 @@ static void child_drop(void *state) {
 enum { ENTER, RACE, DRAIN_TIMER, DRAIN_CHILD, LEAVE };
 
 typedef struct {
-    uint32_t resume;
-    int round;
-    int value[2];
-    int drops;
+    uint32_t   resume;
+    int        round;
+    int        value[2];
+    int        drops;
     tmlrt_op_t timer;
-    child_t child;
+    child_t    child;
 } parent_t;
 
 typedef struct {
@@ -152,8 +152,8 @@ static const tmlrt_task_type_t parent_type = {
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    parent_t parent = {0};
-    outcome_t out = {{0, 0}, 0};
+    parent_t         parent = {0};
+    outcome_t        out = {{0, 0}, 0};
 
     check(tmlrt_runtime_create(&rt, NULL), "create");
     check(tmlrt_runtime_block_on(rt, &parent_type, &parent, NULL, &out), "block_on");

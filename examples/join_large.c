@@ -28,7 +28,7 @@ static void check(int64_t r, const char *what) {
 
 static int32_t fill_poll(void *state, tmlrt_cx_t *cx, void *result) {
     const fill_t *s = state;
-    block_t *block = result;
+    block_t      *block = result;
     (void)cx;
     for (size_t i = 0; i < sizeof block->bytes; i++)
         block->bytes[i] = (unsigned char)(s->first + i);
@@ -61,10 +61,10 @@ static int is_right(const block_t *block, unsigned char first) {
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_task_t *task = NULL;
-    void *in_place = NULL;
-    block_t moved;
-    int right = 1;
+    tmlrt_task_t    *task = NULL;
+    void            *in_place = NULL;
+    block_t          moved;
+    int              right = 1;
 
     check(tmlrt_runtime_create(&rt, NULL), "create");
 

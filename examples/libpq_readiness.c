@@ -28,13 +28,13 @@ static void check_pq(int ok, PGconn *conn, const char *what) {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    tmlrt_fd_t *reg;
-    PGconn *conn;
+    tmlrt_op_t                op;
+    tmlrt_fd_t               *reg;
+    PGconn                   *conn;
     PostgresPollingStatusType want;
-    int64_t deadline;
-    int unsent;
-    int sum;
+    int64_t                   deadline;
+    int                       unsent;
+    int                       sum;
 } query_t;
 
 /* Prepares the wait for what libpq wants next. */
@@ -51,7 +51,7 @@ static void take_rows(query_t *s, PGresult *rows) {
 }
 
 static int32_t query_poll(void *state, tmlrt_cx_t *cx, void *result) {
-    query_t *s = state;
+    query_t  *s = state;
     PGresult *rows;
     TMLRT_BEGIN(s);
 
@@ -115,8 +115,8 @@ static const tmlrt_task_type_t query_type =
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    query_t query;
-    int sum = 0;
+    query_t          query;
+    int              sum = 0;
 
     if (getenv("PGHOST") == NULL) {
         printf("skipped: no database given in PGHOST\n");

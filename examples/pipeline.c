@@ -12,7 +12,7 @@
 enum { ITEMS = 10000, COMPUTERS = 3 };
 
 typedef struct {
-    tmlrt_chan_t *numbers, *squares;
+    tmlrt_chan_t      *numbers, *squares;
     tmlrt_wait_group_t computers; /* still at work */
 } pipeline_t;
 
@@ -32,7 +32,7 @@ static void *produce(void *arg) {
 
 static void *compute(void *arg) {
     pipeline_t *p = arg;
-    int64_t n;
+    int64_t     n;
     while (tmlrt_chan_recv(p->numbers, &n) == TMLRT_OK) {
         n *= n;
         check(tmlrt_chan_send(p->squares, &n), "send");
@@ -49,9 +49,9 @@ static void *close_when_computed(void *arg) {
 }
 
 int main(void) {
-    pipeline_t p = {.computers = TMLRT_SYNC_INIT};
+    pipeline_t       p = {.computers = TMLRT_SYNC_INIT};
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     check(tmlrt_runtime_create(&rt, &config), "create");
     check(tmlrt_chan_create(&p.numbers, sizeof(int64_t), 64), "channel");
     check(tmlrt_chan_create(&p.squares, sizeof(int64_t), 64), "channel");

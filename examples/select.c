@@ -24,15 +24,15 @@ static void check(int64_t r, const char *what) {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t group;        /* the any, the all */
-    tmlrt_op_t op[EVENTS];   /* its members */
-    tmlrt_op_t *ptr[EVENTS]; /* set in the poll: the state moves once, at the spawn */
-    tmlrt_addr_t addr;
-    tmlrt_sock_t *listener, *here, *there;
+    tmlrt_op_t     group;       /* the any, the all */
+    tmlrt_op_t     op[EVENTS];  /* its members */
+    tmlrt_op_t    *ptr[EVENTS]; /* set in the poll: the state moves once, at the spawn */
+    tmlrt_addr_t   addr;
+    tmlrt_sock_t  *listener, *here, *there;
     tmlrt_notify_t notify;
-    char buf[16];
-    int round;
-    int won[EVENTS];
+    char           buf[16];
+    int            round;
+    int            won[EVENTS];
 } demo_t;
 
 /* Makes event `round` happen; the timer comes by itself. */
@@ -95,8 +95,8 @@ static const tmlrt_task_type_t demo_type =
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    demo_t demo;
-    int each_won_once = 0;
+    demo_t           demo;
+    int              each_won_once = 0;
 
     memset(&demo, 0, sizeof demo);
     check(tmlrt_addr_parse(&demo.addr, "127.0.0.1:0"), "address");

@@ -18,7 +18,7 @@ static void check(int64_t r, const char *what) {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t     op;
     tmlrt_notify_t never;
 } task_t;
 
@@ -71,16 +71,16 @@ static void on_straggler(void *ctx, const tmlrt_straggler_t *s) {
 static void spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type, const char *name,
                   const char *site) {
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
-    task_t state = {0};
+    task_t               state = {0};
     options.name = name;
     options.site = site;
     check(tmlrt_spawn(rt, type, &state, &options, NULL), "spawn");
 }
 
 int main(void) {
-    tmlrt_runtime_t *rt = NULL;
+    tmlrt_runtime_t        *rt = NULL;
     tmlrt_shutdown_report_t report = TMLRT_SHUTDOWN_REPORT_INIT;
-    seen_t seen = {0, 0, 0};
+    seen_t                  seen = {0, 0, 0};
 
     check(tmlrt_runtime_create(&rt, NULL), "create");
     spawn(rt, &polite_type, "polite", TMLRT_SITE);

@@ -24,11 +24,11 @@ static void not_before(int64_t time, const char *what) {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t       op;
     tmlrt_interval_t interval;
-    tmlrt_notify_t never;
-    int64_t start;
-    int tick;
+    tmlrt_notify_t   never;
+    int64_t          start;
+    int              tick;
 } demo_t;
 
 static int32_t demo_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -67,7 +67,7 @@ static const tmlrt_task_type_t demo_type = TMLRT_TASK_TYPE(demo_t, demo_poll, NU
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    demo_t demo;
+    demo_t           demo;
 
     memset(&demo, 0, sizeof demo);
     check(tmlrt_runtime_create(&rt, NULL), "create");

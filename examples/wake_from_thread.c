@@ -30,15 +30,15 @@ static void check_os(int error, const char *what) {
 /* Shared by the thread and the task; everything under the lock. */
 typedef struct {
     pthread_mutex_t lock;
-    int is_there;
-    int value;
-    tmlrt_waker_t waker; /* of who waits; vtable NULL: nobody */
+    int             is_there;
+    int             value;
+    tmlrt_waker_t   waker; /* of who waits; vtable NULL: nobody */
 } box_t;
 
 static void *computer(void *arg) {
-    box_t *box = arg;
+    box_t        *box = arg;
     tmlrt_waker_t waker;
-    int sum = 0;
+    int           sum = 0;
     for (int i = 1; i <= 100; i++)
         sum += i;
 
@@ -90,11 +90,11 @@ static const tmlrt_task_type_t waiter_type =
     TMLRT_TASK_TYPE_RESULT(waiter_t, int, waiter_poll, NULL);
 
 int main(void) {
-    box_t box = {PTHREAD_MUTEX_INITIALIZER, 0, 0, {NULL, NULL}};
+    box_t            box = {PTHREAD_MUTEX_INITIALIZER, 0, 0, {NULL, NULL}};
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_task_t *task = NULL;
-    pthread_t thread;
-    int value = 0;
+    tmlrt_task_t    *task = NULL;
+    pthread_t        thread;
+    int              value = 0;
 
     check(tmlrt_runtime_create(&rt, NULL), "create");
     check(tmlrt_spawn(rt, &waiter_type, &(waiter_t){.box = &box}, NULL, &task), "spawn");

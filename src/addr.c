@@ -102,7 +102,7 @@ static int addr__parse_v4(tmlrt_addr_t *addr, const char *host, uint16_t port) {
 
 static int addr__parse_v6(tmlrt_addr_t *addr, char *host, uint16_t port) {
     struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    char *zone = strchr(host, '%');
+    char               *zone = strchr(host, '%');
     if (zone != NULL) {
         *zone++ = '\0';
         in.sin6_scope_id = addr__zone(zone);
@@ -117,11 +117,11 @@ int tmlrt_addr_parse(tmlrt_addr_t *addr, const char *text) {
     if (addr == NULL || text == NULL) return TMLRT_EINVAL;
     if (strncmp(text, ADDR__UNIX, strlen(ADDR__UNIX)) == 0)
         return tmlrt_addr_unix(addr, text + strlen(ADDR__UNIX)) == TMLRT_OK ? TMLRT_OK
-                                                                           : TMLRT_EINVAL;
+                                                                            : TMLRT_EINVAL;
     const char *colon = strrchr(text, ':');
     if (colon == NULL) return TMLRT_EINVAL;
     int64_t port = addr__number(colon + 1, UINT16_MAX);
-    bool v6 = text[0] == '[';
+    bool    v6 = text[0] == '[';
     /* The host is what stands before the colon, less the brackets. */
     const char *host = v6 ? text + 1 : text;
     const char *end = v6 ? colon - 1 : colon;
@@ -138,7 +138,7 @@ int tmlrt_addr_parse(tmlrt_addr_t *addr, const char *text) {
 
 static void addr__format_v4(const tmlrt_addr_t *addr, char *text, size_t size) {
     struct sockaddr_in in;
-    char host[INET_ADDRSTRLEN];
+    char               host[INET_ADDRSTRLEN];
     memcpy(&in, addr->storage_, sizeof in);
     inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
     snprintf(text, size, "%s:%u", host, (unsigned)ntohs(in.sin_port));
@@ -146,9 +146,9 @@ static void addr__format_v4(const tmlrt_addr_t *addr, char *text, size_t size) {
 
 static void addr__format_v6(const tmlrt_addr_t *addr, char *text, size_t size) {
     struct sockaddr_in6 in;
-    char host[INET6_ADDRSTRLEN];
-    char name[IF_NAMESIZE];
-    char zone[IF_NAMESIZE + 16] = "";
+    char                host[INET6_ADDRSTRLEN];
+    char                name[IF_NAMESIZE];
+    char                zone[IF_NAMESIZE + 16] = "";
     memcpy(&in, addr->storage_, sizeof in);
     inet_ntop(AF_INET6, &in.sin6_addr, host, sizeof host);
     if (in.sin6_scope_id != 0 && if_indextoname(in.sin6_scope_id, name) != NULL)
@@ -175,7 +175,7 @@ int tmlrt_addr_format(const tmlrt_addr_t *addr, char *text, size_t size) {
 
 int tmlrt_addr_port(const tmlrt_addr_t *addr) {
     if (addr == NULL) return TMLRT_EINVAL;
-    struct sockaddr_in in;
+    struct sockaddr_in  in;
     struct sockaddr_in6 in6;
     switch (tmlrt__addr_family(addr)) {
     case AF_INET: memcpy(&in, addr->storage_, sizeof in); return ntohs(in.sin_port);

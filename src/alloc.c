@@ -34,22 +34,22 @@
 
 /* The words of a free block. The first is the walker's; a block in use gives it its own meaning. */
 typedef struct heap__block {
-    tmlrt__atomic_u64 word;    /* any thread, atomic; 0: free */
+    tmlrt__atomic_u64   word;  /* any thread, atomic; 0: free */
     struct heap__block *next;  /* who owns the list: next block of a list or batch */
     struct heap__block *batch; /* under the latch, first of a batch: next batch at the centre */
-    uint32_t count;            /* under the latch, first of a batch: blocks in it */
+    uint32_t            count; /* under the latch, first of a batch: blocks in it */
 } heap__block_t;
 
 _Static_assert(sizeof(heap__block_t) <= HEAP__WORD_SIZE, "a free block holds its links");
 
 /* A slab: this header in 64 bytes, then blocks. Never freed before the heap. */
 typedef struct heap__slab {
-    struct heap__slab *next;  /* constant once the slab is in heap->slabs */
-    struct heap__slab *open;  /* under the latch: next slab of the class with room */
-    size_t bytes;             /* constant: of the slab, header included */
-    uint32_t size;            /* constant: of a block */
-    uint32_t blocks;          /* constant: how many fit */
-    tmlrt__atomic_u32 carved; /* written by who took the slab from the open list; any reads */
+    struct heap__slab *next;   /* constant once the slab is in heap->slabs */
+    struct heap__slab *open;   /* under the latch: next slab of the class with room */
+    size_t             bytes;  /* constant: of the slab, header included */
+    uint32_t           size;   /* constant: of a block */
+    uint32_t           blocks; /* constant: how many fit */
+    tmlrt__atomic_u32  carved; /* written by who took the slab from the open list; any reads */
 } heap__slab_t;
 
 #define HEAP__SLAB_HEADER TMLRT__CACHE_LINE
@@ -62,30 +62,30 @@ typedef struct heap__large {
     struct heap__large *next;  /* under the latch; stable while anybody walks */
     struct heap__large *prev;  /* under the latch */
     struct heap__large *dying; /* under the latch: next of those put during a walk */
-    size_t bytes;              /* constant: header included */
+    size_t              bytes; /* constant: header included */
 } heap__large_t;
 
 _Static_assert(sizeof(heap__large_t) % TMLRT__HEAP_STEP == 0, "large blocks keep their alignment");
 
 typedef struct heap__class {
     heap__block_t *batches; /* under the latch: stack of batches */
-    heap__slab_t *open;     /* under the latch: slabs with room that nobody is carving */
-    size_t free;            /* under the latch: blocks in `batches` */
-    size_t carved;          /* under the latch: blocks ever carved */
+    heap__slab_t  *open;    /* under the latch: slabs with room that nobody is carving */
+    size_t         free;    /* under the latch: blocks in `batches` */
+    size_t         carved;  /* under the latch: blocks ever carved */
 } heap__class_t;
 
 struct tmlrt__heap {
-    tmlrt_allocator_t mem;   /* constant */
-    tmlrt__atomic_ptr slabs; /* written under the latch, append-only; any reads: newest slab */
-    tmlrt__latch_t latch;    /* for everything below */
-    uint32_t walkers;        /* walks in progress */
-    heap__large_t *large;    /* all large blocks, newest first */
-    heap__large_t *dying;    /* those put during a walk */
-    size_t large_out;
-    bool orphan;                /* closed with blocks out */
-    size_t out;                 /* of an orphan: blocks still to be put */
+    tmlrt_allocator_t   mem;     /* constant */
+    tmlrt__atomic_ptr   slabs;   /* written under the latch, append-only; any reads: newest slab */
+    tmlrt__latch_t      latch;   /* for everything below */
+    uint32_t            walkers; /* walks in progress */
+    heap__large_t      *large;   /* all large blocks, newest first */
+    heap__large_t      *dying;   /* those put during a walk */
+    size_t              large_out;
+    bool                orphan; /* closed with blocks out */
+    size_t              out;    /* of an orphan: blocks still to be put */
     tmlrt__heap_cache_t shared; /* of the threads that have none */
-    heap__class_t classes[TMLRT__HEAP_CLASSES];
+    heap__class_t       classes[TMLRT__HEAP_CLASSES];
 };
 
 /* ---- The allocator and its seam ---- */
@@ -177,7 +177,7 @@ void tmlrt__heap_flush(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache) {
 
 static heap__slab_t *heap__slab_new(tmlrt__heap_t *heap, uint32_t cls) {
     uint32_t size = heap__class_size(cls);
-    size_t bytes = HEAP__SLAB_SIZE;
+    size_t   bytes = HEAP__SLAB_SIZE;
     if (bytes < HEAP__SLAB_HEADER + (size_t)HEAP__SLAB_BLOCKS * size)
         bytes = HEAP__SLAB_HEADER + (size_t)HEAP__SLAB_BLOCKS * size;
     heap__slab_t *slab = tmlrt__mem_get(&heap->mem, bytes, TMLRT__CACHE_LINE);
@@ -214,7 +214,7 @@ static heap__block_t *heap__slab_carve(heap__slab_t *slab, uint32_t batch, uint3
 static void heap__slab_return(tmlrt__heap_t *heap, uint32_t cls, heap__slab_t *slab, uint32_t count,
                               bool fresh) {
     heap__class_t *c = &heap->classes[cls];
-    bool room = tmlrt__load_relaxed(&slab->carved) < slab->blocks;
+    bool           room = tmlrt__load_relaxed(&slab->carved) < slab->blocks;
     tmlrt__latch_lock(&heap->latch);
     c->carved += count;
     if (room) {
@@ -234,7 +234,7 @@ static heap__block_t *heap__refill(tmlrt__heap_t *heap, uint32_t cls, uint32_t *
     heap__class_t *c = &heap->classes[cls];
     tmlrt__latch_lock(&heap->latch);
     heap__block_t *batch = heap__centre_pop(c, count);
-    heap__slab_t *slab = NULL;
+    heap__slab_t  *slab = NULL;
     if (batch == NULL && c->open != NULL) {
         slab = c->open;
         c->open = slab->open;
@@ -264,7 +264,7 @@ static bool heap__cache_reserve(tmlrt__heap_cache_t *cache, uint32_t cls) {
 /* The same, else from the centre; false: no memory. */
 static bool heap__cache_fill(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache, uint32_t cls) {
     if (heap__cache_reserve(cache, cls)) return true;
-    uint32_t count = 0;
+    uint32_t       count = 0;
     heap__block_t *batch = heap__refill(heap, cls, &count);
     if (batch == NULL) return false;
     cache->lists[cls].free = batch;
@@ -350,7 +350,7 @@ static void heap__shared_put(tmlrt__heap_t *heap, uint32_t cls, heap__block_t *b
 
 static void *heap__large_get(tmlrt__heap_t *heap, size_t size) {
     if (size > SIZE_MAX - sizeof(heap__large_t)) return NULL;
-    size_t bytes = sizeof(heap__large_t) + size;
+    size_t         bytes = sizeof(heap__large_t) + size;
     heap__large_t *large = tmlrt__mem_get(&heap->mem, bytes, TMLRT__HEAP_STEP);
     if (large == NULL) return NULL;
     tmlrt__atomic_u64 *word = (tmlrt__atomic_u64 *)(void *)(large + 1);
@@ -516,7 +516,7 @@ int tmlrt__heap_create(tmlrt__heap_t **heap, const tmlrt_allocator_t *mem) {
 
 static void heap__free(tmlrt__heap_t *heap) {
     tmlrt_allocator_t mem = heap->mem;
-    heap__slab_t *slab = tmlrt__load_relaxed(&heap->slabs);
+    heap__slab_t     *slab = tmlrt__load_relaxed(&heap->slabs);
     while (slab != NULL) {
         heap__slab_t *next = slab->next;
         tmlrt__mem_put(&mem, slab, slab->bytes, TMLRT__CACHE_LINE);

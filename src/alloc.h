@@ -34,12 +34,13 @@ void *tmlrt__mem_get(const tmlrt_allocator_t *mem, size_t size, size_t align); /
 void *tmlrt__mem_zero(const tmlrt_allocator_t *mem, size_t size, size_t align);
 void  tmlrt__mem_put(const tmlrt_allocator_t *mem, void *ptr, size_t size, size_t align);
 
-#define TMLRT__HEAP_STEP    16u   /* class granularity of small blocks, and block alignment */
-#define TMLRT__HEAP_SMALL   512u  /* up to here a class a step */
-#define TMLRT__HEAP_CLASSES 52u   /* 32 steps of 16, then four a doubling up to 16 KiB */
-#define TMLRT__HEAP_BATCH   32u   /* blocks that move at once between a cache and the centre; fewer
+#define TMLRT__HEAP_STEP    16u  /* class granularity of small blocks, and block alignment */
+#define TMLRT__HEAP_SMALL   512u /* up to here a class a step */
+#define TMLRT__HEAP_CLASSES 52u  /* 32 steps of 16, then four a doubling up to 16 KiB */
+#define TMLRT__HEAP_BATCH                                                                          \
+    32u                           /* blocks that move at once between a cache and the centre; fewer
                                      in the classes over 2 KiB, so that a batch is 64 KiB at most */
-#define TMLRT__HEAP_LARGE   0xffffu /* "class" of a block that came from the allocator directly */
+#define TMLRT__HEAP_LARGE 0xffffu /* "class" of a block that came from the allocator directly */
 
 typedef struct tmlrt__heap tmlrt__heap_t;
 

@@ -265,7 +265,7 @@ static int blocking__submit(tmlrt__blocking_t *b, tmlrt_task_t *task, tmlrt_task
     bool             made = false;
     tmlrt__latch_lock(&b->latch);
     blocking__thread_t *t = blocking__take(b, j->cls, &made);
-    bool fits = t != NULL || (b->live != 0 && b->queued < b->queue_max);
+    bool                fits = t != NULL || (b->live != 0 && b->queued < b->queue_max);
     if (fits) blocking__publish(task, handle);
     if (t != NULL) {
         blocking__tell(t, task, BLOCKING__RUN);
@@ -326,7 +326,8 @@ void tmlrt__blocking_init(tmlrt__blocking_t *b, tmlrt__host_t *host, const char 
     b->quota[TMLRT_BLOCKING_FILE] = threads - threads / 2;
     b->quota[TMLRT_BLOCKING_NAMES] = threads / 4 + (threads % 4 != 0);
     b->idle_ns = BLOCKING__IDLE_NS;
-    for (uint32_t i = 0; i < TMLRT__BLOCKING_CLASSES; i++) tmlrt__list_init(&b->queue[i]);
+    for (uint32_t i = 0; i < TMLRT__BLOCKING_CLASSES; i++)
+        tmlrt__list_init(&b->queue[i]);
     tmlrt__list_init(&b->idle);
     tmlrt__list_init(&b->dead);
 }

@@ -29,24 +29,24 @@
 #define TMLRT__BLOCKING_CLASSES 3u
 
 typedef struct tmlrt__blocking {
-    tmlrt__latch_t latch; /* guards all that follows but the constants */
-    tmlrt__host_t *host;  /* constant */
-    const char    *name;  /* constant: prefix of the threads' names */
-    uint32_t       threads_max, queue_max;       /* constant */
+    tmlrt__latch_t latch;                          /* guards all that follows but the constants */
+    tmlrt__host_t *host;                           /* constant */
+    const char    *name;                           /* constant: prefix of the threads' names */
+    uint32_t       threads_max, queue_max;         /* constant */
     uint32_t       quota[TMLRT__BLOCKING_CLASSES]; /* constant: threads that a class may occupy */
-    int64_t        idle_ns; /* constant: how long an idle thread stays */
+    int64_t        idle_ns;                        /* constant: how long an idle thread stays */
 
     tmlrt__list_t queue[TMLRT__BLOCKING_CLASSES];  /* jobs, oldest first */
     uint32_t      active[TMLRT__BLOCKING_CLASSES]; /* threads that have, or are given, such a job */
-    uint32_t      queued;  /* in all queues */
-    uint32_t      turn;    /* the class that is looked at first */
-    uint32_t      threads; /* reserved or made */
-    uint32_t      live;    /* made: one of them looks at the queues after its job */
-    uint32_t      making;  /* callers inside the making of a thread */
-    uint32_t      named;   /* number of the next thread's name */
+    uint32_t      queued;                          /* in all queues */
+    uint32_t      turn;                            /* the class that is looked at first */
+    uint32_t      threads;                         /* reserved or made */
+    uint32_t      live;   /* made: one of them looks at the queues after its job */
+    uint32_t      making; /* callers inside the making of a thread */
+    uint32_t      named;  /* number of the next thread's name */
     bool          stop;
-    tmlrt__list_t idle; /* threads without a job, newest first */
-    tmlrt__list_t dead; /* threads that have left and are to be joined */
+    tmlrt__list_t idle;     /* threads without a job, newest first */
+    tmlrt__list_t dead;     /* threads that have left and are to be joined */
     tmlrt__atomic_u32 left; /* futex: bumped when a thread has left */
 } tmlrt__blocking_t;
 

@@ -25,12 +25,12 @@ typedef struct bc__slot {
 
 struct tmlrt_broadcast {
     tmlrt__waitlist_t waiters;
-    tmlrt__atomic_u64 sent;        /* items; written under the waiters' latch, read by all */
-    tmlrt__atomic_u32 closed;      /* as sent */
+    tmlrt__atomic_u64 sent;   /* items; written under the waiters' latch, read by all */
+    tmlrt__atomic_u32 closed; /* as sent */
     tmlrt__atomic_u32 refs;
-    int64_t           subscribers; /* under the waiters' latch */
+    int64_t           subscribers;                 /* under the waiters' latch */
     size_t            item_size, stride, capacity; /* constant */
-    char             *slots;       /* capacity slots of stride bytes */
+    char             *slots;                       /* capacity slots of stride bytes */
 };
 
 struct tmlrt_subscription {
@@ -50,7 +50,7 @@ static size_t bc__slots_bytes(const tmlrt_broadcast_t *bc) {
     return bc->stride * bc->capacity;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* Reads item `number`, if the slot still holds it. */
 static bool bc__read(tmlrt_broadcast_t *bc, uint64_t number, void *item) {
@@ -155,7 +155,7 @@ int64_t tmlrt_broadcast_recv(tmlrt_subscription_t *sub, void *item) {
     return tmlrt_broadcast_recv_until(sub, item, TMLRT_NEVER);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------------------- */
 
 static bool bc__has_waiters(const tmlrt_broadcast_t *bc) {
     return bc->waiters.head.next != NULL && !tmlrt__list_is_empty(&bc->waiters.head);
@@ -196,14 +196,15 @@ int tmlrt_broadcast_close(tmlrt_broadcast_t *bc) {
     return TMLRT_OK;
 }
 
-/* ---- making and ending ------------------------------------------------------------------------ */
+/* ---- making and ending --------------------------------------------------------------------- */
 
 /* The layout of the slots; false when that cannot be. */
 static bool bc__lay_out(tmlrt_broadcast_t *bc, size_t item_size, size_t capacity) {
     if (item_size > PTRDIFF_MAX / 2 || capacity > PTRDIFF_MAX / 2) return false;
     bc->item_size = item_size;
     bc->capacity = 1;
-    while (bc->capacity < capacity) bc->capacity *= 2;
+    while (bc->capacity < capacity)
+        bc->capacity *= 2;
     bc->stride = (sizeof(bc__slot_t) + item_size + BC__ALIGN - 1) & ~(size_t)(BC__ALIGN - 1);
     return bc->capacity <= PTRDIFF_MAX / bc->stride;
 }

@@ -25,7 +25,7 @@
 #define CGROUP__LAST  (8u * 1024 * 1024) /* no file is larger */
 
 typedef struct cgroup__text {
-    char *text;  /* NUL at its end */
+    char  *text; /* NUL at its end */
     size_t size; /* allocated */
 } cgroup__text_t;
 
@@ -64,7 +64,7 @@ static void cgroup__text_free(cgroup__text_t *t) {
 /* Reads a whole file of unknown size. */
 static bool cgroup__text_read(cgroup__text_t *t, const char *root, const char *name) {
     char path[CGROUP__PATH];
-    int length = snprintf(path, sizeof path, "%s%s", root, name);
+    int  length = snprintf(path, sizeof path, "%s%s", root, name);
     if (length < 0 || (size_t)length >= sizeof path) return false;
     for (t->size = CGROUP__FIRST; t->size <= CGROUP__LAST; t->size *= 2) {
         t->text = tmlrt__os_alloc(t->size, 1);
@@ -91,7 +91,7 @@ static uint32_t cgroup__ratio(long long quota, long long period) {
 
 static bool cgroup__value(const char *dir, const char *file, char *buffer, size_t size) {
     char path[CGROUP__PATH];
-    int length = snprintf(path, sizeof path, "%s/%s", dir, file);
+    int  length = snprintf(path, sizeof path, "%s/%s", dir, file);
     if (length < 0 || (size_t)length >= sizeof path) return false;
     return cgroup__read(path, buffer, size) > 0;
 }
@@ -146,7 +146,7 @@ static char *cgroup__line(char **text) {
 
 /* Cuts the next word off *line; an empty one at the end. */
 static char *cgroup__word(char **line) {
-    char *word = *line + strspn(*line, " ");
+    char  *word = *line + strspn(*line, " ");
     size_t length = strcspn(word, " ");
     *line = word + length + (word[length] != '\0');
     word[length] = '\0';
@@ -205,22 +205,22 @@ static uint32_t cgroup__mount(char *line, const char *root, const char *v1, cons
     const char *type = cgroup__word(&line);
     (void)cgroup__word(&line);
     const char *options = cgroup__word(&line);
-    bool two = strcmp(type, "cgroup2") == 0;
-    bool one = strcmp(type, "cgroup") == 0 && cgroup__listed(options, "cpu");
+    bool        two = strcmp(type, "cgroup2") == 0;
+    bool        one = strcmp(type, "cgroup") == 0 && cgroup__listed(options, "cpu");
     const char *group = two ? v2 : one ? v1 : NULL;
     if (group == NULL || point == NULL) return TMLRT__CGROUP_NO_LIMIT;
 
     cgroup__unescape(mounted);
     cgroup__unescape(point);
-    char dir[CGROUP__PATH];
+    char   dir[CGROUP__PATH];
     size_t top = strlen(root) + strlen(point);
-    int length = snprintf(dir, sizeof dir, "%s%s%s", root, point, cgroup__below(group, mounted));
+    int    length = snprintf(dir, sizeof dir, "%s%s%s", root, point, cgroup__below(group, mounted));
     if (length < 0 || (size_t)length >= sizeof dir) return TMLRT__CGROUP_NO_LIMIT;
     return cgroup__climb(dir, top, two);
 }
 
 uint32_t tmlrt__cgroup_cpus(const char *root) {
-    uint32_t least = TMLRT__CGROUP_NO_LIMIT;
+    uint32_t       least = TMLRT__CGROUP_NO_LIMIT;
     cgroup__text_t groups, mounts;
     if (!cgroup__text_read(&groups, root, "/proc/self/cgroup")) return least;
     if (cgroup__text_read(&mounts, root, "/proc/self/mountinfo")) {

@@ -42,10 +42,10 @@ typedef struct chan__segment {
 
 typedef struct chan__side {
     tmlrt__latch_t    latch;
-    uint32_t          id;      /* constant: CHAN__SEND, CHAN__RECV */
-    tmlrt__atomic_u64 index;   /* items moved; written under latch, read by the other side */
-    uint64_t          seen;    /* under latch: the other's index, as last read */
-    uint64_t          ahead;   /* constant: how far index may run ahead of the other's */
+    uint32_t          id;       /* constant: CHAN__SEND, CHAN__RECV */
+    tmlrt__atomic_u64 index;    /* items moved; written under latch, read by the other side */
+    uint64_t          seen;     /* under latch: the other's index, as last read */
+    uint64_t          ahead;    /* constant: how far index may run ahead of the other's */
     uint64_t          reserved; /* under latch: granted and not yet resumed */
     chan__segment_t  *segment;  /* under latch: where the next item goes or lies */
     size_t            pos;      /* under latch: in that segment */
@@ -61,10 +61,10 @@ struct tmlrt_chan {
                                      cleared with its own */
     size_t            item_size, segment_items, bytes; /* constant; bytes: of a segment */
     bool              chain, rendezvous;               /* constant */
-    chan__segment_t  *spare;      /* under the send latch */
-    tmlrt__atomic_u64 demand;     /* receivers in flight; written under the receive latch */
+    chan__segment_t  *spare;                           /* under the send latch */
+    tmlrt__atomic_u64 demand; /* receivers in flight; written under the receive latch */
     /* Each in lines of its own. */
-    chan__side_t      send, recv;
+    chan__side_t send, recv;
 };
 
 enum { CHAN__SEND, CHAN__RECV };
@@ -96,7 +96,7 @@ static bool chan__is_closed(const tmlrt_chan_t *ch) {
     return tmlrt__load_acquire(&ch->closed) != 0;
 }
 
-/* ---- one side, its latch held ----------------------------------------------------------------- */
+/* ---- one side, its latch held -------------------------------------------------------------- */
 
 static uint64_t chan__left(const chan__side_t *side) {
     return side->seen + side->ahead - tmlrt__load_relaxed(&side->index);
@@ -198,7 +198,7 @@ static void chan__serve(tmlrt_chan_t *ch, chan__side_t *side) {
     }
 }
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------------------------ */
 
 static chan__segment_t *chan__segment_make(const tmlrt_chan_t *ch) {
     chan__segment_t *s = (chan__segment_t *)tmlrt__mem_get(&tmlrt__mem_default, ch->bytes, 16);
@@ -223,7 +223,7 @@ static int chan__bring_segment(tmlrt_chan_t *ch) {
     return TMLRT_OK;
 }
 
-/* ---- trying ----------------------------------------------------------------------------------- */
+/* ---- trying -------------------------------------------------------------------------------- */
 
 /* Send latch held. */
 static int chan__send_here(tmlrt_chan_t *ch, const void *item) {
@@ -265,7 +265,7 @@ static int chan__try_recv(tmlrt_chan_t *ch, void *item) {
     return r;
 }
 
-/* ---- the operations --------------------------------------------------------------------------- */
+/* ---- the operations ------------------------------------------------------------------------ */
 
 /* Both latches held: joins the queue of `side`. */
 static void chan__enqueue(tmlrt_chan_t *ch, chan__side_t *side, tmlrt__op_t *op) {
@@ -409,7 +409,7 @@ int tmlrt_op_recv(tmlrt_op_t *op, tmlrt_chan_t *chan, void *item) {
     return chan__prepare(op, chan, item, false);
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 int tmlrt_chan_send_until(tmlrt_chan_t *chan, const void *item, int64_t deadline) {
     if (!chan__is_good(chan, item)) return TMLRT_EINVAL;
@@ -456,18 +456,18 @@ int64_t tmlrt_chan_length(tmlrt_chan_t *chan) {
     return in > out ? in - out : 0;
 }
 
-/* ---- making and ending ------------------------------------------------------------------------ */
+/* ---- making and ending --------------------------------------------------------------------- */
 
-int tmlrt_chan_close(tmlrt_chan_t *chan) {
-    if (chan == NULL) return TMLRT_EINVAL;
-    tmlrt__latch_lock(&chan->send.latch);
-    bool closed = tmlrt__load_relaxed(&chan->closed) != 0;
+int tmlrt_chan_close(tmlrt_chan_t *ch) {
+    if (ch == NULL) return TMLRT_EINVAL;
+    tmlrt__latch_lock(&ch->send.latch);
+    bool closed = tmlrt__load_relaxed(&ch->closed) != 0;
     /* release: publishes the final index of the send side; pairs [CH-2] */
-    tmlrt__store_release(&chan->closed, 1);
-    tmlrt__latch_unlock(&chan->send.latch);
+    tmlrt__store_release(&ch->closed, 1);
+    tmlrt__latch_unlock(&ch->send.latch);
     if (closed) return TMLRT_EALREADY;
-    chan__serve(chan, &chan->send);
-    chan__serve(chan, &chan->recv);
+    chan__serve(ch, &ch->send);
+    chan__serve(ch, &ch->recv);
     return TMLRT_OK;
 }
 
@@ -482,6 +482,11 @@ static void chan__side_make(chan__side_t *side, uint32_t id, chan__segment_t *se
     side->segment = segment;
     side->pos = 0;
     tmlrt__list_init(&side->queue);
+}
+
+static void chan__side_end(chan__side_t *side) {
+    tmlrt__atomic_unmake(&side->latch.held);
+    tmlrt__atomic_unmake(&side->index);
 }
 
 /* How large the segments are; false when that cannot be. */
@@ -502,8 +507,8 @@ static bool chan__lay_out(tmlrt_chan_t *ch, size_t item_size, size_t capacity) {
 
 int tmlrt_chan_create(tmlrt_chan_t **out, size_t item_size, size_t capacity) {
     if (out == NULL) return TMLRT_EINVAL;
-    tmlrt_chan_t *ch = (tmlrt_chan_t *)tmlrt__mem_get(&tmlrt__mem_default, sizeof *ch,
-                                                      TMLRT__CACHE_LINE);
+    tmlrt_chan_t *ch =
+        (tmlrt_chan_t *)tmlrt__mem_get(&tmlrt__mem_default, sizeof *ch, TMLRT__CACHE_LINE);
     if (ch == NULL) return TMLRT_ENOMEM;
     chan__segment_t *s = chan__lay_out(ch, item_size, capacity) ? chan__segment_make(ch) : NULL;
     if (s == NULL) {
@@ -538,7 +543,12 @@ void tmlrt_chan_release(tmlrt_chan_t *ch) {
         chan__segment_free(ch, s);
     } while (next != NULL);
     chan__segment_free(ch, ch->spare);
-    tmlrt__atomic_unmake(&ch->send.index);
-    tmlrt__atomic_unmake(&ch->recv.index);
+    chan__side_end(&ch->send);
+    chan__side_end(&ch->recv);
+    tmlrt__atomic_unmake(&ch->refs);
+    tmlrt__atomic_unmake(&ch->closed);
+    tmlrt__atomic_unmake(&ch->demand);
+    tmlrt__atomic_unmake(&ch->waiting[CHAN__SEND]);
+    tmlrt__atomic_unmake(&ch->waiting[CHAN__RECV]);
     tmlrt__mem_put(&tmlrt__mem_default, ch, sizeof *ch, TMLRT__CACHE_LINE);
 }

@@ -22,14 +22,14 @@ typedef struct config__word {
     uint32_t    value;
 } config__word_t;
 
-static const config__word_t config__flavors[] = {{"multi", TMLRT_FLAVOR_MULTI_THREAD},
-                                                 {"current", TMLRT_FLAVOR_CURRENT_THREAD},
-                                                 {NULL, 0}};
+static const config__word_t config__flavors[] = {
+    {"multi", TMLRT_FLAVOR_MULTI_THREAD}, {"current", TMLRT_FLAVOR_CURRENT_THREAD}, {NULL, 0}};
 static const config__word_t config__clocks[] = {
     {"real", TMLRT_CLOCK_REAL}, {"virtual", TMLRT_CLOCK_VIRTUAL}, {NULL, 0}};
 static const config__word_t config__reactors[] = {
-    {"auto", TMLRT_REACTOR_AUTO}, {"epoll", TMLRT_REACTOR_EPOLL}, {"kqueue", TMLRT_REACTOR_KQUEUE},
-    {"iocp", TMLRT_REACTOR_IOCP}, {"io_uring", TMLRT_REACTOR_IO_URING}, {NULL, 0}};
+    {"auto", TMLRT_REACTOR_AUTO},         {"epoll", TMLRT_REACTOR_EPOLL},
+    {"kqueue", TMLRT_REACTOR_KQUEUE},     {"iocp", TMLRT_REACTOR_IOCP},
+    {"io_uring", TMLRT_REACTOR_IO_URING}, {NULL, 0}};
 static const config__word_t config__switches[] = {{"1", 1}, {"0", 2}, {NULL, 0}};
 
 /* The text of a variable that is set and not empty, else NULL. */

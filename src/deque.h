@@ -48,21 +48,21 @@ typedef enum tmlrt__steal {
 
 /* Written by the owner before it is published, but for the slots behind it. */
 typedef struct tmlrt__deque_array {
-    int64_t mask;                    /* capacity - 1, a power of two less one */
+    int64_t                    mask; /* capacity - 1, a power of two less one */
     struct tmlrt__deque_array *prev; /* owner only: the array this one replaced */
 } tmlrt__deque_array_t;
 
 typedef struct tmlrt__deque {
     /* Contended line: everybody swaps it. */
     tmlrt__atomic_i64 top; /* any thread, compare-and-swap: index of the oldest */
-    char pad0[TMLRT__PAD(sizeof(int64_t))];
+    char              pad0[TMLRT__PAD(sizeof(int64_t))];
 
     /* The owner's line: thieves read the first two, in one miss. */
-    tmlrt__atomic_i64 bottom; /* owner writes, any thread reads: index behind the newest */
-    tmlrt__atomic_ptr array;  /* owner writes, any thread reads: tmlrt__deque_array_t */
-    int64_t top_seen;         /* owner only: a top that was true once, so that push
+    tmlrt__atomic_i64  bottom;   /* owner writes, any thread reads: index behind the newest */
+    tmlrt__atomic_ptr  array;    /* owner writes, any thread reads: tmlrt__deque_array_t */
+    int64_t            top_seen; /* owner only: a top that was true once, so that push
                                  rarely touches the contended line */
-    tmlrt__deque_mem_t mem;   /* owner only */
+    tmlrt__deque_mem_t mem;      /* owner only */
 } tmlrt__deque_t;
 
 /* capacity: slots to begin with, a power of two. 0 or TMLRT__DEQUE_NOMEM. */
@@ -87,20 +87,17 @@ tmlrt__steal_t tmlrt__deque_steal(tmlrt__deque_t *d, void **item);
  * owner, but for thieves on their way; others may read it stale. */
 size_t tmlrt__deque_size_hint(tmlrt__deque_t *d);
 
-static inline tmlrt__atomic_ptr *tmlrt__deque_slot(tmlrt__deque_array_t *a, int64_t index)
-{
+static inline tmlrt__atomic_ptr *tmlrt__deque_slot(tmlrt__deque_array_t *a, int64_t index) {
     return (tmlrt__atomic_ptr *)(void *)(a + 1) + (index & a->mask);
 }
 
-static inline tmlrt__deque_array_t *tmlrt__deque_own_array(tmlrt__deque_t *d)
-{
+static inline tmlrt__deque_array_t *tmlrt__deque_own_array(tmlrt__deque_t *d) {
     return (tmlrt__deque_array_t *)tmlrt__load_relaxed(&d->array);
 }
 
 /* Owner. Adds the newest item. 0, or TMLRT__DEQUE_NOMEM with the item not taken
  * and the deque as it was. */
-static inline int tmlrt__deque_push(tmlrt__deque_t *d, void *item)
-{
+static inline int tmlrt__deque_push(tmlrt__deque_t *d, void *item) {
     int64_t b = tmlrt__load_relaxed(&d->bottom);
     if (b - d->top_seen > tmlrt__deque_own_array(d)->mask && tmlrt__deque_grow(d) != 0)
         return TMLRT__DEQUE_NOMEM;
@@ -111,12 +108,10 @@ static inline int tmlrt__deque_push(tmlrt__deque_t *d, void *item)
 }
 
 /* Owner. The newest item or NULL. One full fence unless the deque is empty. */
-static inline void *tmlrt__deque_take(tmlrt__deque_t *d)
-{
+static inline void *tmlrt__deque_take(tmlrt__deque_t *d) {
     int64_t b = tmlrt__load_relaxed(&d->bottom) - 1;
     /* A stale top is a smaller one: when even that leaves nothing, nothing is there. */
-    if (tmlrt__load_relaxed(&d->top) > b)
-        return NULL;
+    if (tmlrt__load_relaxed(&d->top) > b) return NULL;
 
     tmlrt__store_release(&d->bottom, b); /* release: as in push; pairs [DQ-2] */
     /*
@@ -126,13 +121,11 @@ static inline void *tmlrt__deque_take(tmlrt__deque_t *d)
      */
     tmlrt__fence_seq(); /* [DQ-1] take */
     int64_t t = tmlrt__load_relaxed(&d->top);
-    void *item = tmlrt__load_relaxed(tmlrt__deque_slot(tmlrt__deque_own_array(d), b));
-    if (t < b)
-        return item;
+    void   *item = tmlrt__load_relaxed(tmlrt__deque_slot(tmlrt__deque_own_array(d), b));
+    if (t < b) return item;
 
     /* At most one is left: whoever moves top has it. seq: as in steal; pairs [DQ-5]. */
-    if (t > b || !tmlrt__cas_strong_seq(&d->top, &t, t + 1))
-        item = NULL;
+    if (t > b || !tmlrt__cas_strong_seq(&d->top, &t, t + 1)) item = NULL;
     tmlrt__store_release(&d->bottom, b + 1); /* release: as in push; pairs [DQ-2] */
     return item;
 }

@@ -22,8 +22,7 @@ struct fault__plan {
 
 static struct fault__plan fault__plans[TMLRT__FAULT_KINDS];
 
-void tmlrt__fault_arm(tmlrt__fault_kind_t kind, uint64_t nth, bool sticky, int err)
-{
+void tmlrt__fault_arm(tmlrt__fault_kind_t kind, uint64_t nth, bool sticky, int err) {
     struct fault__plan *p = &fault__plans[kind];
     tmlrt__store_relaxed(&p->nth, 0);
     tmlrt__store_relaxed(&p->sticky, sticky ? 1 : 0);
@@ -34,32 +33,26 @@ void tmlrt__fault_arm(tmlrt__fault_kind_t kind, uint64_t nth, bool sticky, int e
     tmlrt__store_release(&p->nth, nth);
 }
 
-void tmlrt__fault_disarm(void)
-{
+void tmlrt__fault_disarm(void) {
     for (int kind = 0; kind < TMLRT__FAULT_KINDS; kind++)
         tmlrt__store_relaxed(&fault__plans[kind].nth, 0);
 }
 
-uint64_t tmlrt__fault_count(tmlrt__fault_kind_t kind)
-{
+uint64_t tmlrt__fault_count(tmlrt__fault_kind_t kind) {
     return tmlrt__load_relaxed(&fault__plans[kind].count);
 }
 
-uint64_t tmlrt__fault_fired(tmlrt__fault_kind_t kind)
-{
+uint64_t tmlrt__fault_fired(tmlrt__fault_kind_t kind) {
     return tmlrt__load_relaxed(&fault__plans[kind].fired);
 }
 
-bool tmlrt__fault_point(tmlrt__fault_kind_t kind)
-{
+bool tmlrt__fault_point(tmlrt__fault_kind_t kind) {
     struct fault__plan *p = &fault__plans[kind];
     /* acquire: observes the plan that goes with nth; pairs [FAULT-1] */
     uint64_t nth = tmlrt__load_acquire(&p->nth);
     uint64_t mine = tmlrt__fetch_add_relaxed(&p->count, 1) + 1;
-    if (nth == 0 || mine < nth)
-        return false;
-    if (mine > nth && tmlrt__load_relaxed(&p->sticky) == 0)
-        return false;
+    if (nth == 0 || mine < nth) return false;
+    if (mine > nth && tmlrt__load_relaxed(&p->sticky) == 0) return false;
     tmlrt__fetch_add_relaxed(&p->fired, 1);
     errno = (int)tmlrt__load_relaxed(&p->err);
     return true;

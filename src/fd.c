@@ -34,8 +34,8 @@ static void fd__fire(tmlrt_fd_t *reg, uint32_t found, int error) {
         tmlrt__list_t *node = tmlrt__list_first(&reg->waiters);
         while (node != NULL && n < FD__BATCH) {
             tmlrt__list_t *next = tmlrt__list_next(&reg->waiters, node);
-            tmlrt__op_t *op = fd__op(node);
-            uint32_t its = found & ((uint32_t)op->u.io.len | TMLRT_FD_ERROR);
+            tmlrt__op_t   *op = fd__op(node);
+            uint32_t       its = found & ((uint32_t)op->u.io.len | TMLRT_FD_ERROR);
             if (error != 0 || its != 0) {
                 tmlrt__list_remove(node);
                 op->result = error != 0 ? error : (int64_t)its;
@@ -72,7 +72,7 @@ static void fd__tell(tmlrt_fd_t *reg) {
         reg->again = true;
     while (mine) {
         uint32_t events = fd__union(reg);
-        bool tell = !reg->closed && events != 0;
+        bool     tell = !reg->closed && events != 0;
         reg->again = false;
         tmlrt__latch_unlock(&reg->latch);
         int e = TMLRT_OK;
@@ -89,7 +89,7 @@ static void fd__tell(tmlrt_fd_t *reg) {
 
 static void fd__event(tmlrt__source_t *s, uint32_t events) {
     tmlrt_fd_t *reg = fd__of(s);
-    uint32_t found = 0;
+    uint32_t    found = 0;
     if (events & (TMLRT__EVENT_READ | TMLRT__EVENT_HUP)) found |= TMLRT_FD_READ;
     if (events & TMLRT__EVENT_WRITE) found |= TMLRT_FD_WRITE;
     /* A read or write would tell what is wrong, so it is ready for them. */
@@ -101,7 +101,7 @@ static void fd__event(tmlrt__source_t *s, uint32_t events) {
 /* After this the driver makes no use of the descriptor any more: its owner may close it. */
 static void fd__closed(tmlrt__source_t *s) {
     tmlrt_fd_t *reg = fd__of(s);
-    bool telling = true;
+    bool        telling = true;
     while (telling) {
         tmlrt__latch_lock(&reg->latch);
         reg->closed = true;
@@ -122,7 +122,7 @@ static int fd__register(tmlrt__host_t *host, int64_t fd, tmlrt_fd_t **out) {
     tmlrt__source_t *s;
     /* The same descriptor always meets the same driver, which then knows that it has it already. */
     tmlrt__driver_t *driver = host->ops->driver_of(host, (uint64_t)fd);
-    int e = tmlrt__source_open(&s, driver, TMLRT__SOURCE_FOREIGN, fd, 0, &fd__hooks);
+    int              e = tmlrt__source_open(&s, driver, TMLRT__SOURCE_FOREIGN, fd, 0, &fd__hooks);
     if (e != TMLRT_OK) return e;
     tmlrt_fd_t *reg = fd__of(s);
     reg->latch = (tmlrt__latch_t)TMLRT__LATCH_INIT;
@@ -221,7 +221,7 @@ int tmlrt_op_fd_wait(tmlrt_op_t *pub, tmlrt_fd_t *reg, uint32_t interest) {
 
 int64_t tmlrt_fd_wait_until(tmlrt_fd_t *reg, uint32_t interest, int64_t deadline) {
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int e = tmlrt_op_fd_wait(&op, reg, interest);
+    int        e = tmlrt_op_fd_wait(&op, reg, interest);
     return e != TMLRT_OK ? e : tmlrt__call_await(&op, deadline);
 }
 

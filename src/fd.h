@@ -18,12 +18,12 @@
 #include "reactor/source.h"
 
 struct tmlrt_fd {
-    tmlrt__source_t source; /* first */
-    tmlrt__latch_t latch;   /* guards what follows */
-    bool telling;           /* somebody is inside the system call */
-    bool again;             /* and shall do it once more */
-    bool closed;            /* no more waiters, no more telling */
-    tmlrt__list_t waiters;
+    tmlrt__source_t source;  /* first */
+    tmlrt__latch_t  latch;   /* guards what follows */
+    bool            telling; /* somebody is inside the system call */
+    bool            again;   /* and shall do it once more */
+    bool            closed;  /* no more waiters, no more telling */
+    tmlrt__list_t   waiters;
 };
 
 _Static_assert(sizeof(struct tmlrt_fd) <= TMLRT__SOURCE_SLOT, "a registration fits a slot");

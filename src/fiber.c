@@ -38,17 +38,17 @@
 #endif
 
 typedef struct tmlrt__fiber {
-    void           *context; /* the fiber's, while it is suspended */
-    void           *worker;  /* the worker's, while the fiber runs */
-    tmlrt_fiber_fn  fn;
-    void           *arg;
-    void           *value;   /* what fn returned */
-    tmlrt__stack_t *stack;
+    void            *context; /* the fiber's, while it is suspended */
+    void            *worker;  /* the worker's, while the fiber runs */
+    tmlrt_fiber_fn   fn;
+    void            *arg;
+    void            *value; /* what fn returned */
+    tmlrt__stack_t  *stack;
     tmlrt__stacks_t *stacks; /* where the stack goes back to */
-    tmlrt_task_t   *task;
-    tmlrt_cx_t     *cx; /* of the poll under way */
-    uint32_t        shield;
-    bool            begun, ended;
+    tmlrt_task_t    *task;
+    tmlrt_cx_t      *cx; /* of the poll under way */
+    uint32_t         shield;
+    bool             begun, ended;
 #if defined(FIBER__ASAN)
     void       *fake_stack, *worker_fake_stack;
     const void *worker_low;
@@ -79,8 +79,7 @@ static void fiber__enter_fiber(fiber_t *f) {
 /* On the fiber's stack: back to the worker; returns when the fiber is resumed. */
 static void fiber__leave_fiber(fiber_t *f) {
 #if defined(FIBER__ASAN)
-    __sanitizer_start_switch_fiber(f->ended ? NULL : &f->fake_stack, f->worker_low,
-                                   f->worker_size);
+    __sanitizer_start_switch_fiber(f->ended ? NULL : &f->fake_stack, f->worker_low, f->worker_size);
 #endif
 #if defined(TMLRT__TSAN)
     __tsan_switch_to_fiber(f->tsan_worker, 0);
@@ -107,8 +106,7 @@ static void fiber__entry(void *arg) {
 static int fiber__wait(fiber_t *f, tmlrt_op_t *op, bool cancellable) {
     bool asked = false;
     for (;;) {
-        if (cancellable && !asked && f->shield == 0 &&
-            tmlrt__state_is_cancelled(&f->task->state)) {
+        if (cancellable && !asked && f->shield == 0 && tmlrt__state_is_cancelled(&f->task->state)) {
             tmlrt_op_cancel(op);
             asked = true;
         }
@@ -190,7 +188,7 @@ int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task
     if (stack == NULL) return TMLRT_ENOMEM;
 
     tmlrt_task_t *task;
-    int e = tmlrt__task_create(host, &fiber__type, options, true, &task);
+    int           e = tmlrt__task_create(host, &fiber__type, options, true, &task);
     if (e != TMLRT_OK) {
         tmlrt__stack_put(host->stacks, stack);
         return e;
@@ -255,7 +253,8 @@ static void fiber__report_overflow(const fiber_t *f) {
     char        line[200] = "tmlrt: stack overflow of fiber '";
     size_t      n = strlen(line);
     const char *name = tmlrt_task_name(f->task);
-    for (; *name != '\0' && n < sizeof line - 2; name++) line[n++] = *name;
+    for (; *name != '\0' && n < sizeof line - 2; name++)
+        line[n++] = *name;
     line[n++] = '\'';
     line[n] = '\0';
     tmlrt__os_log(line);

@@ -66,5 +66,6 @@ void tmlrt__gate_grant(tmlrt__op_t *op, uint32_t granted, int64_t result, tmlrt_
 }
 
 void tmlrt__wakes_run(const tmlrt__wakes_t *wakes) {
-    for (unsigned i = 0; i < wakes->n; i++) tmlrt__wake_run(wakes->wake[i]);
+    for (unsigned i = 0; i < wakes->n; i++)
+        tmlrt__wake_run(wakes->wake[i]);
 }

@@ -54,11 +54,11 @@ typedef struct tmlrt__host_ops {
 
 struct tmlrt__host {
     const tmlrt__host_ops_t *ops;
-    tmlrt__heap_t           *tasks; /* blocks of tasks; walked by shutdown and dumps */
-    tmlrt_allocator_t        mem;   /* for everything that is rare */
+    tmlrt__heap_t           *tasks;        /* blocks of tasks; walked by shutdown and dumps */
+    tmlrt_allocator_t        mem;          /* for everything that is rare */
     tmlrt__host_t           *owned_before; /* the owner's: the next of its `owned` */
-    struct tmlrt__stacks    *stacks; /* of fibers */
-    struct tmlrt__blocking  *blocking; /* the pool for code that blocks */
+    struct tmlrt__stacks    *stacks;       /* of fibers */
+    struct tmlrt__blocking  *blocking;     /* the pool for code that blocks */
     uint32_t                 fork_generation;
     tmlrt__atomic_u32        phase; /* TMLRT__HOST_*, only ever grows */
 };
@@ -70,17 +70,17 @@ struct tmlrt__host {
 /* What this thread is running. Owner: the thread. `busy` is non-zero while user code that must not
  * block runs: a stackless poll, a drop, a hook. */
 typedef struct tmlrt__current {
-    tmlrt__host_t       *host;   /* of a worker, or of whoever drives; else NULL */
-    tmlrt_task_t        *task;   /* being polled; else NULL */
-    void                *worker; /* the worker.h worker; else NULL */
-    tmlrt__heap_cache_t *cache;  /* of that worker; else NULL */
-    tmlrt__host_t       *owned;  /* the current-thread hosts made on this thread, newest first */
-    uint32_t             index;  /* of that worker */
-    struct tmlrt__fiber *fiber;  /* that runs on this thread now; else NULL */
+    tmlrt__host_t       *host;    /* of a worker, or of whoever drives; else NULL */
+    tmlrt_task_t        *task;    /* being polled; else NULL */
+    void                *worker;  /* the worker.h worker; else NULL */
+    tmlrt__heap_cache_t *cache;   /* of that worker; else NULL */
+    tmlrt__host_t       *owned;   /* the current-thread hosts made on this thread, newest first */
+    uint32_t             index;   /* of that worker */
+    struct tmlrt__fiber *fiber;   /* that runs on this thread now; else NULL */
     int (*await)(tmlrt_op_t *op); /* of that fiber */
-    uint32_t             busy;
-    uint32_t             budget; /* operations that may still be READY at once in this poll */
-    uint64_t             exhausted; /* times a task was made to yield by its budget */
+    uint32_t busy;
+    uint32_t budget;    /* operations that may still be READY at once in this poll */
+    uint64_t exhausted; /* times a task was made to yield by its budget */
 } tmlrt__current_t;
 
 /* The record's address must be asked for anew after anything that may switch stacks. */

@@ -11,7 +11,8 @@ static uint32_t idle__words(const tmlrt__idle_t *idle) {
 void tmlrt__idle_init(tmlrt__idle_t *idle, uint32_t workers) {
     idle->workers = workers;
     tmlrt__atomic_make(&idle->searching, 0);
-    for (uint32_t i = 0; i < idle__words(idle); i++) tmlrt__atomic_make(&idle->parked[i], 0);
+    for (uint32_t i = 0; i < idle__words(idle); i++)
+        tmlrt__atomic_make(&idle->parked[i], 0);
 }
 
 /* Takes one bit out of the set; NOBODY when it is empty. */
@@ -23,7 +24,8 @@ static uint32_t idle__claim(tmlrt__idle_t *idle) {
             /* The unpark that follows publishes the work; the claim itself orders nothing. */
             if (tmlrt__cas_weak_relaxed(&idle->parked[i], &word, rest)) {
                 uint32_t bit = 0;
-                for (uint64_t lowest = word ^ rest; lowest > 1; lowest >>= 1) bit++;
+                for (uint64_t lowest = word ^ rest; lowest > 1; lowest >>= 1)
+                    bit++;
                 return i * 64 + bit;
             }
         }

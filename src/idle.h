@@ -26,8 +26,8 @@
 #define TMLRT__IDLE_NOBODY      UINT32_MAX
 
 typedef struct tmlrt__idle {
-    tmlrt__atomic_u32 searching; /* any thread */
-    uint32_t          workers;   /* constant */
+    tmlrt__atomic_u32 searching;                            /* any thread */
+    uint32_t          workers;                              /* constant */
     tmlrt__atomic_u64 parked[TMLRT__IDLE_MAX_WORKERS / 64]; /* any thread */
 } tmlrt__idle_t;
 

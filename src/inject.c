@@ -33,7 +33,8 @@ void tmlrt__inject_push(tmlrt__inject_t *q, tmlrt_task_t *task) {
 static size_t inject__pop_ring(tmlrt__inject_t *q, tmlrt_task_t **out, size_t max) {
     void  *items[INJECT__BATCH];
     size_t n = tmlrt__mpmc_pop_many(&q->ring, items, max < INJECT__BATCH ? max : INJECT__BATCH);
-    for (size_t i = 0; i < n; i++) out[i] = items[i];
+    for (size_t i = 0; i < n; i++)
+        out[i] = items[i];
     return n;
 }
 

@@ -23,11 +23,11 @@
 #endif
 
 typedef struct tmlrt__inject {
-    tmlrt__mpmc_t      ring;
-    tmlrt__latch_t     latch;
+    tmlrt__mpmc_t  ring;
+    tmlrt__latch_t latch;
     TMLRT__WATCHED(tmlrt_task_t *) first; /* under latch: the list, linked by next */
     TMLRT__WATCHED(tmlrt_task_t *) last;
-    tmlrt__atomic_size overflow;     /* written under latch; any thread: tasks in the list */
+    tmlrt__atomic_size overflow; /* written under latch; any thread: tasks in the list */
     tmlrt__mpmc_slot_t slots[TMLRT__INJECT_SLOTS];
 } tmlrt__inject_t;
 

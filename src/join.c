@@ -57,8 +57,7 @@ static int32_t join__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__op_arm(op, TMLRT__OP_SRC_ARMED);
     tmlrt__latch_lock(&task->join_latch);
     bool waits = tmlrt__state_join(&task->state);
-    if (waits)
-        join__insert(task, op);
+    if (waits) join__insert(task, op);
     tmlrt__latch_unlock(&task->join_latch);
     if (waits) return TMLRT_PENDING;
     tmlrt__op_disarm(op, TMLRT__OP_SRC_ARMED);

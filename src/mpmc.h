@@ -32,12 +32,12 @@ typedef struct tmlrt__mpmc_slot {
 
 typedef struct tmlrt__mpmc {
     tmlrt__mpmc_slot_t *slots; /* read only after init */
-    uint64_t mask;             /* read only after init: capacity - 1 */
-    char pad0[TMLRT__CACHE_LINE];
-    tmlrt__atomic_u64 tail; /* producers, compare-and-swap: next position to fill */
-    char pad1[TMLRT__PAD(sizeof(uint64_t))];
-    tmlrt__atomic_u64 head; /* consumers, compare-and-swap: next position to empty */
-    char pad2[TMLRT__PAD(sizeof(uint64_t))];
+    uint64_t            mask;  /* read only after init: capacity - 1 */
+    char                pad0[TMLRT__CACHE_LINE];
+    tmlrt__atomic_u64   tail; /* producers, compare-and-swap: next position to fill */
+    char                pad1[TMLRT__PAD(sizeof(uint64_t))];
+    tmlrt__atomic_u64   head; /* consumers, compare-and-swap: next position to empty */
+    char                pad2[TMLRT__PAD(sizeof(uint64_t))];
 } tmlrt__mpmc_t;
 
 /* capacity: a power of two, at least 2. start: the first position; 0 but for a

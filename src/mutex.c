@@ -71,7 +71,7 @@ static uint64_t mutex__give(tmlrt__gate_t *g, uint64_t w, int64_t now, tmlrt__wa
     return mutex__wake(g, w & ~MUTEX__LOCKED, wakes);
 }
 
-/* ---- the operation ---------------------------------------------------------------------------- */
+/* ---- the operation ------------------------------------------------------------------------- */
 
 static int32_t mutex__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__gate_t *g = op->u.wait.object;
@@ -105,8 +105,8 @@ static int32_t mutex__cancel(tmlrt__op_t *op, int reason) {
     tmlrt__gate_t *g = op->u.wait.object;
     tmlrt__wakes_t wakes;
     wakes.n = 0;
-    int64_t        now = tmlrt__os_now();
-    uint64_t       w = tmlrt__gate_enter(g);
+    int64_t  now = tmlrt__os_now();
+    uint64_t w = tmlrt__gate_enter(g);
     if (!tmlrt__gate_remove(op)) {
         if (op->u.wait.granted == MUTEX__OWN) {
             w = mutex__give(g, w, now, &wakes);
@@ -121,10 +121,8 @@ static int32_t mutex__cancel(tmlrt__op_t *op, int reason) {
     return TMLRT_READY;
 }
 
-static const tmlrt__op_class_t mutex__class = {.waits_for = "mutex",
-                                               .start = mutex__start,
-                                               .resume = mutex__resume,
-                                               .cancel = mutex__cancel};
+static const tmlrt__op_class_t mutex__class = {
+    .waits_for = "mutex", .start = mutex__start, .resume = mutex__resume, .cancel = mutex__cancel};
 
 int tmlrt_op_lock(tmlrt_op_t *op, tmlrt_mutex_t *mutex) {
     if (mutex == NULL) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);
@@ -134,7 +132,7 @@ int tmlrt_op_lock(tmlrt_op_t *op, tmlrt_mutex_t *mutex) {
     return TMLRT_OK;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 int tmlrt_mutex_lock(tmlrt_mutex_t *mutex) {
     if (mutex == NULL) return TMLRT_EINVAL;

@@ -44,9 +44,10 @@ int tmlrt__sock_set(int fd, int level, int name, int value) {
 static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool listens) {
     const struct {
         bool wanted;
-        int level, name, value;
+        int  level, name, value;
     } list[] = {
-        {listens && family != AF_UNIX && !(o->flags & TMLRT_TCP_NO_REUSEADDR), SOL_SOCKET, SO_REUSEADDR, 1},
+        {listens && family != AF_UNIX && !(o->flags & TMLRT_TCP_NO_REUSEADDR), SOL_SOCKET,
+         SO_REUSEADDR, 1},
         {(o->flags & TMLRT_TCP_REUSEPORT) != 0, SOL_SOCKET, SO_REUSEPORT, 1},
         {listens && family == AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY,
          (o->flags & TMLRT_TCP_V6ONLY) != 0},
@@ -62,7 +63,7 @@ static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool lis
 }
 
 int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *options, bool listens) {
-    int family = tmlrt__addr_family(addr);
+    int      family = tmlrt__addr_family(addr);
     uint32_t inet_only = TMLRT_TCP_REUSEPORT | TMLRT_TCP_V6ONLY | TMLRT_TCP_NODELAY |
                          TMLRT_TCP_KEEPALIVE | TMLRT_TCP_NO_REUSEADDR;
     if (family == AF_UNSPEC || (family == AF_UNIX && (options->flags & inet_only) != 0))
@@ -78,7 +79,7 @@ int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *option
 int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int fd,
                      uint32_t ready) {
     tmlrt__source_t *s;
-    int e = tmlrt__source_open(&s, d, kind, fd, ready, NULL);
+    int              e = tmlrt__source_open(&s, d, kind, fd, ready, NULL);
     if (e == TMLRT_OK) *out = (tmlrt_sock_t *)(void *)s;
     return e;
 }
@@ -103,7 +104,7 @@ int tmlrt__sock_host(tmlrt_runtime_t *rt, tmlrt__host_t **out) {
 int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready,
                       tmlrt_sock_t **out) {
     tmlrt_sock_t *sock;
-    int e = tmlrt__sock_open(&sock, host->ops->driver(host, false), kind, fd, ready);
+    int           e = tmlrt__sock_open(&sock, host->ops->driver(host, false), kind, fd, ready);
     if (e != TMLRT_OK) {
         close(fd);
         return e;
@@ -121,7 +122,7 @@ int tmlrt__sock_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
     tmlrt_tcp_options_t o;
     if (listener == NULL || tmlrt__tcp_options(options, &o, true) != TMLRT_OK) return TMLRT_EINVAL;
     tmlrt__host_t *host;
-    int e = tmlrt__sock_host(rt, &host);
+    int            e = tmlrt__sock_host(rt, &host);
     if (e != TMLRT_OK) return e;
     if (tmlrt__load_relaxed(&host->phase) != TMLRT__HOST_RUNNING) return TMLRT_ESHUTDOWN;
     int fd = tmlrt__sock_make(addr, &o, true);
@@ -149,7 +150,7 @@ int tmlrt__sock_check(const tmlrt_sock_t *sock, uint32_t kind) {
 
 int tmlrt__sock_check_bytes(const tmlrt_sock_t *sock, uint32_t dir) {
     uint32_t end = dir == TMLRT__DIR_READ ? TMLRT__SOURCE_PIPE_READ : TMLRT__SOURCE_PIPE_WRITE;
-    bool pipe = sock != NULL && sock->source.kind == end;
+    bool     pipe = sock != NULL && sock->source.kind == end;
     return tmlrt__sock_check(sock, pipe ? end : TMLRT__SOURCE_STREAM);
 }
 
@@ -190,7 +191,7 @@ static int net__name(tmlrt_sock_t *sock, tmlrt_addr_t *addr, net__name_fn name) 
     int e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     tmlrt_addr_t found;
-    socklen_t size;
+    socklen_t    size;
     tmlrt__addr_blank(&found, &size);
     if (TMLRT__SYS(name((int)sock->source.fd, tmlrt__addr_sys(&found), &size)) != 0)
         e = tmlrt__os_error(errno);
@@ -255,7 +256,7 @@ int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value) {
 /* Gives the claim up again as the call's answer says. */
 static void net__try_end(tmlrt__source_t *s, uint32_t dir, uint64_t seen, int64_t n, size_t size) {
     tmlrt__source_word_t *w = &s->word[dir];
-    bool closed;
+    bool                  closed;
     if (!tmlrt__source_believes(s) || n == 0 || (n < 0 && n != TMLRT_EAGAIN))
         closed = tmlrt__sw_release(w);
     else if (n < 0)
@@ -270,8 +271,8 @@ static int64_t net__try(tmlrt_sock_t *sock, uint32_t dir, const void *out, void 
     if (n != TMLRT_OK) return n;
     if ((out == NULL && in == NULL && size != 0) || size > INT64_MAX) return TMLRT_EINVAL;
     tmlrt__source_t *s = &sock->source;
-    uint64_t seen;
-    tmlrt__sw_is_t is = tmlrt__sw_claim(&s->word[dir], &seen);
+    uint64_t         seen;
+    tmlrt__sw_is_t   is = tmlrt__sw_claim(&s->word[dir], &seen);
     if (is == TMLRT__SW_IS_BUSY) return TMLRT_EBUSY;
     if (is >= TMLRT__SW_IS_STOPPED) return TMLRT_ECLOSED;
     if (size == 0)

@@ -66,11 +66,10 @@ static int32_t notify__cancel(tmlrt__op_t *op, int reason) {
     return TMLRT_READY;
 }
 
-static const tmlrt__op_class_t notify__class = {
-    .waits_for = "notify",
-    .start = notify__start,
-    .resume = notify__resume,
-    .cancel = notify__cancel};
+static const tmlrt__op_class_t notify__class = {.waits_for = "notify",
+                                                .start = notify__start,
+                                                .resume = notify__resume,
+                                                .cancel = notify__cancel};
 
 int tmlrt_op_notified(tmlrt_op_t *op, tmlrt_notify_t *notify) {
     if (notify == NULL) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);

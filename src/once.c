@@ -49,7 +49,7 @@ static int once__come(tmlrt__gate_t *g, tmlrt__op_t *op) {
     return r;
 }
 
-/* ---- the operation ---------------------------------------------------------------------------- */
+/* ---- the operation ------------------------------------------------------------------------- */
 
 static int32_t once__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
@@ -94,7 +94,7 @@ int tmlrt_op_once(tmlrt_op_t *op, tmlrt_once_t *once) {
     return TMLRT_OK;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 /* Ends the turn of the one who is at it. */
 static int once__end(tmlrt_once_t *once, uint64_t outcome) {

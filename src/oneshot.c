@@ -107,7 +107,7 @@ int tmlrt_op_oneshot(tmlrt_op_t *op, tmlrt_oneshot_t *oneshot, void *item) {
     return TMLRT_OK;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 int tmlrt_oneshot_recv_until(tmlrt_oneshot_t *oneshot, void *item, int64_t deadline) {
     if (!oneshot__is_good(oneshot, item)) return TMLRT_EINVAL;

@@ -133,7 +133,7 @@ static const tmlrt_allocator_t *op__mem(const tmlrt_cx_t *cx) {
 static uintptr_t op__waker_make(const tmlrt_cx_t *cx) {
     if (op__is_own_waker(cx)) return (uintptr_t)cx->task;
     const tmlrt_allocator_t *mem = op__mem(cx);
-    op__cell_t *cell = tmlrt__mem_get(mem, sizeof *cell, _Alignof(op__cell_t));
+    op__cell_t              *cell = tmlrt__mem_get(mem, sizeof *cell, _Alignof(op__cell_t));
     if (cell == NULL) return 0;
     cell->mem = *mem;
     cell->host = cx->task != NULL ? cx->task->host : tmlrt__current()->host;
@@ -417,6 +417,33 @@ void tmlrt__op_expire(tmlrt__op_t *op) {
     op__cancel_step(op);
 }
 
+typedef struct op__due {
+    int64_t first;
+    int64_t now; /* expire what is due by then; INT64_MIN: only look */
+} op__due_t;
+
+static void op__visit_due(tmlrt__op_t *op, void *ctx) {
+    op__due_t *due = ctx;
+    if (!op__in_flight(op)) return;
+    if (op->cls->each != NULL) op->cls->each(op, op__visit_due, due);
+    if (!op__in_flight(op) || op->reason != 0 || tmlrt__op_host(op) != NULL) return;
+    if (op->timer.when <= due->now)
+        tmlrt__op_expire(op);
+    else if (op->timer.when < due->first)
+        due->first = op->timer.when;
+}
+
+int64_t tmlrt__op_due(tmlrt__op_t *op) {
+    op__due_t due = {TMLRT_NEVER, INT64_MIN};
+    op__visit_due(op, &due);
+    return due.first;
+}
+
+void tmlrt__op_expire_due(tmlrt__op_t *op, int64_t now) {
+    op__due_t due = {TMLRT_NEVER, now};
+    op__visit_due(op, &due);
+}
+
 int64_t tmlrt_op_result(const tmlrt_op_t *pub) {
     if (pub == NULL) return TMLRT_EINVAL;
     const tmlrt__op_t *op = (const tmlrt__op_t *)(const void *)pub;
@@ -436,7 +463,8 @@ static bool op__lies_in(const tmlrt__op_t *op, const void *base, size_t size) {
     return (uintptr_t)op - (uintptr_t)base < size;
 }
 
-int32_t tmlrt__op_list_drain(tmlrt__op_list_t *list, tmlrt_cx_t *cx, const void *base, size_t size) {
+int32_t tmlrt__op_list_drain(tmlrt__op_list_t *list, tmlrt_cx_t *cx, const void *base,
+                             size_t size) {
     /* Ending one operation may unlink others (the children of a set), so our place in the list is
      * held by a mark of our own behind it. */
     tmlrt__op_t *next;

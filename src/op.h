@@ -35,6 +35,8 @@
 typedef struct tmlrt__op       tmlrt__op_t;
 typedef struct tmlrt__op_class tmlrt__op_class_t;
 
+typedef void (*tmlrt__op_visit_t)(tmlrt__op_t *op, void *ctx);
+
 /* What a kind of operation does. All run in the owner, inside a poll (or an await). */
 struct tmlrt__op_class {
     const char *waits_for; /* for reports: "read", "sleep" */
@@ -54,6 +56,8 @@ struct tmlrt__op_class {
     /* The host that has to run for it to end, or NULL: an owner that awaits drives that one of its
      * own. It may be gone: not to be looked into. NULL hook: as host. */
     const tmlrt__host_t *(*about)(const tmlrt__op_t *op);
+    /* One made of others: visits those. NULL: it is not. */
+    void (*each)(const tmlrt__op_t *op, tmlrt__op_visit_t visit, void *ctx);
     bool always;       /* resume at every poll: it waits through operations of its own */
     bool timer_is_end; /* the timer arm is the purpose (sleep), not a deadline; with a resume it
                           takes effect only there, and a cancel before leaves things as they were */
@@ -82,18 +86,18 @@ typedef struct tmlrt__op_list {
 typedef tmlrt__list_t tmlrt__op_link_t;
 
 struct tmlrt__op {
-    tmlrt__atomic_u32 ctl;    /* any thread, atomic */
-    uint8_t           phase;  /* owner only, as all below where not said */
-    uint8_t           reason; /* 0, or -TMLRT_E* of the cancellation under way */
-    uint16_t          wheel;  /* which wheel holds the timer; written by timer_start */
+    tmlrt__atomic_u32        ctl;    /* any thread, atomic */
+    uint8_t                  phase;  /* owner only, as all below where not said */
+    uint8_t                  reason; /* 0, or -TMLRT_E* of the cancellation under way */
+    uint16_t                 wheel;  /* which wheel holds the timer; written by timer_start */
     const tmlrt__op_class_t *cls;
-    TMLRT__WATCHED(int64_t)  result; /* agent before FIRED; owner after */
-    tmlrt__op_t             *next;   /* the task's list of operations in flight */
-    tmlrt__op_t            **pprev;  /* NULL: not linked */
+    TMLRT__WATCHED(int64_t) result;  /* agent before FIRED; owner after */
+    tmlrt__op_t  *next;              /* the task's list of operations in flight */
+    tmlrt__op_t **pprev;             /* NULL: not linked */
     TMLRT__WATCHED(uintptr_t) waker; /* under the latch while an arm is armed: task, cell|1, or 0 */
-    tmlrt__timer_t           timer;  /* under the wheel's latch while armed; when: the deadline */
+    tmlrt__timer_t timer;            /* under the wheel's latch while armed; when: the deadline */
     union {                          /* 56 bytes a kind may use */
-        struct { /* read, write, accept, connect, fd: reactor/reactor.h */
+        struct {                     /* read, write, accept, connect, fd: reactor/reactor.h */
             void  *handle;
             void  *buf;
             size_t len;
@@ -115,7 +119,7 @@ struct tmlrt__op {
         struct { /* future */
             const tmlrt_task_type_t *type;
             void                    *state, *value;
-            tmlrt__op_list_t         ops;  /* of the future, where no task's list is at hand */
+            tmlrt__op_list_t         ops;   /* of the future, where no task's list is at hand */
             uint32_t                 stage; /* op_compose.c */
         } future;
         struct { /* sleep, tick, yield */
@@ -124,13 +128,13 @@ struct tmlrt__op {
             void          *object;
             uint32_t       stage;
         } time;
-        struct { /* resolve */
-            void *lookup; /* while in flight */
+        struct {                   /* resolve */
+            void          *lookup; /* while in flight */
             tmlrt__host_t *host;
-            const char *name;
-            void *out;
-            size_t max;
-            int port;
+            const char    *name;
+            void          *out;
+            size_t         max;
+            int            port;
         } resolve;
         struct { /* notify, stopping, signal: an object with a queue of waiters */
             void            *object;
@@ -190,6 +194,11 @@ void tmlrt__op_expire(tmlrt__op_t *op);
 /* A plain thread that is going to await `op`: starts it, which is all that can fail for want of
  * memory. TMLRT_OK: in flight; else how it ended. */
 int tmlrt__await_start(tmlrt_op_t *op);
+
+/* Owner, a plain thread: the first deadline in the operation and those it is made of that no host
+ * keeps, or TMLRT_NEVER; and the expiry of those that are due at `now`. */
+int64_t tmlrt__op_due(tmlrt__op_t *op);
+void    tmlrt__op_expire_due(tmlrt__op_t *op, int64_t now);
 
 /* Owner, in flight: as `about` of the class. */
 const tmlrt__host_t *tmlrt__op_about(const tmlrt__op_t *op);

@@ -39,11 +39,17 @@ static int32_t set__cancel(tmlrt__op_t *op, int reason) {
 
 static const tmlrt__host_t *set__about(const tmlrt__op_t *op) {
     for (size_t i = 0; i < op->u.set.n; i++) {
-        const tmlrt__op_t   *child = tmlrt__op(op->u.set.ops[i]);
+        const tmlrt__op_t *child = tmlrt__op(op->u.set.ops[i]);
+        if (child->phase == TMLRT__OP_ENDED) continue;
         const tmlrt__host_t *host = child->cls != NULL ? tmlrt__op_about(child) : NULL;
         if (host != NULL) return host;
     }
     return NULL;
+}
+
+static void set__each(const tmlrt__op_t *op, tmlrt__op_visit_t visit, void *ctx) {
+    for (size_t i = 0; i < op->u.set.n; i++)
+        visit(tmlrt__op(op->u.set.ops[i]), ctx);
 }
 
 static int32_t any__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
@@ -68,12 +74,14 @@ static const tmlrt__op_class_t any__class = {.waits_for = "any",
                                              .resume = any__resume,
                                              .cancel = set__cancel,
                                              .about = set__about,
+                                             .each = set__each,
                                              .always = true};
 static const tmlrt__op_class_t all__class = {.waits_for = "all",
                                              .start = all__resume,
                                              .resume = all__resume,
                                              .cancel = set__cancel,
                                              .about = set__about,
+                                             .each = set__each,
                                              .always = true};
 
 static int set__prepare(tmlrt_op_t *op, const tmlrt__op_class_t *cls, tmlrt_op_t *const *ops,
@@ -116,18 +124,22 @@ static int32_t future__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if (op->u.future.stage == FUTURE__POLL) {
         tmlrt_cx_t inner = *cx;
         inner.reserved[0] = &op->u.future.ops;
-        tmlrt__current_t *cur = tmlrt__current();
-        cur->busy++; /* also where a plain thread polls */
-        tmlrt__current()->busy++; /* it is stackless, also where a fiber polls it */
-        int32_t r = tmlrt__type_poll(op->u.future.type, op->u.future.state, &inner,
-                                     op->u.future.value);
-        tmlrt__current()->busy--;
+        tmlrt__current()->busy++; /* it is stackless, also where a fiber or a thread polls it */
+        int32_t r =
+            tmlrt__type_poll(op->u.future.type, op->u.future.state, &inner, op->u.future.value);
         tmlrt__current()->busy--;
         if (r == TMLRT_PENDING) return TMLRT_PENDING;
         op->result = r == TMLRT_READY ? TMLRT_OK : TMLRT_EPANIC;
         op->u.future.stage = FUTURE__DRAIN;
     }
     return future__finish(op, cx);
+}
+
+static void future__each(const tmlrt__op_t *op, tmlrt__op_visit_t visit, void *ctx) {
+    for (tmlrt__op_t *child = op->u.future.ops.first, *next; child != NULL; child = next) {
+        next = child->next; /* the visit may end it; only expire does, one at a time */
+        visit(child, ctx);
+    }
 }
 
 static int32_t future__cancel(tmlrt__op_t *op, int reason) {
@@ -142,6 +154,7 @@ static const tmlrt__op_class_t future__class = {.waits_for = "future",
                                                 .start = future__resume,
                                                 .resume = future__resume,
                                                 .cancel = future__cancel,
+                                                .each = future__each,
                                                 .always = true};
 
 int tmlrt_op_future(tmlrt_op_t *op, const tmlrt_task_type_t *type, void *state, void *result) {

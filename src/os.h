@@ -53,10 +53,10 @@ uint32_t tmlrt__cpu_count(void);
 /* The fork generation: 0 at first, one more in each forked child. Compare with the generation kept
  * at creation. fork_watch installs the handler, once a process. */
 extern tmlrt__atomic_u32 tmlrt__fork_generation;
-int tmlrt__fork_watch(void);
+int                      tmlrt__fork_watch(void);
 
-/* Runs `fn(value)` at the end of the calling thread, for one value a thread (a later call replaces
- * it; NULL for fn: none). The main thread's end by return or exit does not count. */
+/* Runs `fn(value)` at the end of the calling thread, for one value a function and thread (a later
+ * call with the same function replaces it); not at the return of main. For a few functions. */
 int tmlrt__thread_at_exit(void (*fn)(void *), void *value);
 
 /* The C library's memory, aligned (align: a power of two). Passes the allocation seam. */

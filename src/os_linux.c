@@ -51,7 +51,7 @@ __attribute__((noinline)) uint64_t tmlrt__thread_self(void) {
 
 typedef struct os__cpus {
     cpu_set_t *set;
-    size_t bytes;
+    size_t     bytes;
 } os__cpus_t;
 
 static void os__cpus_free(os__cpus_t *cpus) {
@@ -81,7 +81,7 @@ static uint32_t os__cpus_online(void) {
 }
 
 uint32_t tmlrt__cpu_count(void) {
-    uint32_t count;
+    uint32_t   count;
     os__cpus_t cpus;
     if (os__cpus_get(&cpus) == 0) {
         count = (uint32_t)CPU_COUNT_S(cpus.bytes, cpus.set);
@@ -96,7 +96,7 @@ uint32_t tmlrt__cpu_count(void) {
 
 int tmlrt__thread_pin(uint32_t index) {
     os__cpus_t cpus;
-    int error = os__cpus_get(&cpus);
+    int        error = os__cpus_get(&cpus);
     if (error != 0) return error;
     size_t count = (size_t)CPU_COUNT_S(cpus.bytes, cpus.set);
     size_t wanted = count != 0 ? index % count : 0;

@@ -88,7 +88,7 @@ void tmlrt__os_sleep_until(int64_t abs_ns) {
 typedef struct os__start {
     void (*fn)(void *arg);
     void *arg;
-    char name[OS__NAME_SIZE];
+    char  name[OS__NAME_SIZE];
 } os__start_t;
 
 /* A thread without its name works as well. */
@@ -104,7 +104,7 @@ static void os__name_self(const char *name) {
 
 static void *os__thread_main(void *arg) {
     os__start_t *record = arg;
-    os__start_t start = *record;
+    os__start_t  start = *record;
     tmlrt__os_free(record, sizeof *record, _Alignof(os__start_t));
     if (start.name[0] != '\0') os__name_self(start.name);
     start.fn(start.arg);
@@ -129,7 +129,7 @@ int tmlrt__thread_create(tmlrt__thread_t *t, void (*fn)(void *), void *arg, cons
     start->arg = arg;
     if (name != NULL) strncpy(start->name, name, OS__NAME_SIZE - 1);
 
-    sigset_t blocked, before;
+    sigset_t  blocked, before;
     pthread_t made;
     os__blocked_signals(&blocked);
     int error = os__result(TMLRT__SYS(pthread_sigmask(SIG_SETMASK, &blocked, &before)));
@@ -165,15 +165,19 @@ typedef struct os__exit {
     void *value;
 } os__exit_t;
 
-static _Thread_local os__exit_t os__exit_record; /* owner: the thread */
+#define OS__EXITS 4u /* different functions that a thread may have run at its end */
 
-static pthread_key_t os__exit_key;
+static _Thread_local os__exit_t os__exit_record[OS__EXITS]; /* owner: the thread */
+
+static pthread_key_t     os__exit_key;
 static tmlrt__atomic_u32 os__exit_ready; /* any thread; 1: the key exists */
 
 static void os__exit_run(void *arg) {
-    os__exit_t record = *(os__exit_t *)arg;
-    memset(arg, 0, sizeof record);
-    if (record.fn != NULL) record.fn(record.value);
+    os__exit_t *own = arg, record[OS__EXITS];
+    memcpy(record, own, sizeof record);
+    memset(own, 0, sizeof record);
+    for (unsigned i = 0; i < OS__EXITS; i++)
+        if (record[i].fn != NULL) record[i].fn(record[i].value);
 }
 
 static int os__exit_prepare(void) {
@@ -193,11 +197,16 @@ static int os__exit_prepare(void) {
 int tmlrt__thread_at_exit(void (*fn)(void *), void *value) {
     int error = os__exit_prepare();
     if (error == 0)
-        error = os__result(TMLRT__SYS(pthread_setspecific(os__exit_key, &os__exit_record)));
+        error = os__result(TMLRT__SYS(pthread_setspecific(os__exit_key, os__exit_record)));
     if (error != 0) return error;
-    os__exit_record.fn = fn;
-    os__exit_record.value = value;
-    return 0;
+    for (unsigned i = 0; i < OS__EXITS; i++) {
+        os__exit_t *slot = &os__exit_record[i];
+        if (slot->fn != NULL && slot->fn != fn) continue;
+        slot->fn = fn;
+        slot->value = value;
+        return 0;
+    }
+    return TMLRT_ENOMEM; /* a function more than OS__EXITS: raise it */
 }
 
 /* A library that is unloaded must not leave the key's destructor behind. */
@@ -227,14 +236,14 @@ int tmlrt__fork_watch(void) {
 /* ---- The log ---- */
 
 void tmlrt__os_log(const char *line) {
-    char end = '\n';
+    char   end = '\n';
     size_t length = strlen(line);
     size_t done = 0;
-    int kept = errno;
+    int    kept = errno;
     /* One call writes it all, so that lines of several threads do not mix; only a pipe that is
      * full may take it in parts. */
     while (done < length + 1) {
-        size_t left = done < length ? length - done : 0;
+        size_t       left = done < length ? length - done : 0;
         struct iovec parts[2] = {
             {.iov_base = (void *)(uintptr_t)(line + length - left), .iov_len = left},
             {.iov_base = &end, .iov_len = 1},

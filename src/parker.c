@@ -22,7 +22,8 @@ void tmlrt__parker_end(tmlrt__parker_t *p) {
 uint32_t tmlrt__parker_park(tmlrt__parker_t *p, int64_t timeout_ns) {
     uint32_t events = 0;
     if (tmlrt__parker_begin(p)) {
-        while (!tmlrt__driver_try_enter(p->driver)) tmlrt__latch_relax();
+        while (!tmlrt__driver_try_enter(p->driver))
+            tmlrt__latch_relax();
         events = p->driver->cls->wait(p->driver, timeout_ns);
         tmlrt__driver_leave(p->driver);
     }

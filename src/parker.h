@@ -14,7 +14,7 @@
 #include "reactor/reactor.h"
 
 typedef struct tmlrt__parker {
-    tmlrt__atomic_u32 state; /* any thread: EMPTY, PARKED, NOTIFIED */
+    tmlrt__atomic_u32 state;  /* any thread: EMPTY, PARKED, NOTIFIED */
     tmlrt__driver_t  *driver; /* constant */
 } tmlrt__parker_t;
 

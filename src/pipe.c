@@ -30,9 +30,9 @@ static int pipe__make(int fds[2]) {
 #endif
 
 int tmlrt_pipe(tmlrt_runtime_t *rt, tmlrt_sock_t **read_end, tmlrt_sock_t **write_end) {
-    int fds[2];
+    int            fds[2];
     tmlrt__host_t *host;
-    tmlrt_sock_t *first;
+    tmlrt_sock_t  *first;
     if (read_end == NULL || write_end == NULL) return TMLRT_EINVAL;
     int e = tmlrt__sock_host(rt, &host);
     if (e != TMLRT_OK) return e;

@@ -34,17 +34,17 @@
 #define CONNECT__STAGGER INT64_C(250000000)
 
 typedef struct resolve__lookup {
-    tmlrt__atomic_u32 refs;  /* the operation, the job */
-    tmlrt__latch_t latch;    /* guards op */
-    tmlrt__op_t *op;         /* whom to tell; NULL: nobody (any more) */
-    tmlrt_task_t *task;      /* the operation's owner: a handle of the job */
-    tmlrt_allocator_t mem;   /* constant; outlives the host */
-    size_t size;             /* constant: of this record */
-    size_t max;              /* constant: room in addr */
-    int port;                /* constant */
-    int64_t result;          /* the job, until it tells */
-    char name[RESOLVE__NAME_MAX + 1]; /* constant */
-    tmlrt_addr_t addr[];     /* as result */
+    tmlrt__atomic_u32 refs;                        /* the operation, the job */
+    tmlrt__latch_t    latch;                       /* guards op */
+    tmlrt__op_t      *op;                          /* whom to tell; NULL: nobody (any more) */
+    tmlrt_task_t     *task;                        /* the operation's owner: a handle of the job */
+    tmlrt_allocator_t mem;                         /* constant; outlives the host */
+    size_t            size;                        /* constant: of this record */
+    size_t            max;                         /* constant: room in addr */
+    int               port;                        /* constant */
+    int64_t           result;                      /* the job, until it tells */
+    char              name[RESOLVE__NAME_MAX + 1]; /* constant */
+    tmlrt_addr_t      addr[];                      /* as result */
 } resolve__lookup_t;
 
 static void resolve__unref(resolve__lookup_t *l) {
@@ -75,8 +75,8 @@ static int resolve__error(int code) {
 }
 
 static void *resolve__run(void *arg) {
-    resolve__lookup_t *l = arg;
-    struct addrinfo *list = NULL;
+    resolve__lookup_t    *l = arg;
+    struct addrinfo      *list = NULL;
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     char service[16];
@@ -98,7 +98,7 @@ static void *resolve__run(void *arg) {
 /* The job has ended, or was taken out of its queue: tells the operation if it still waits. */
 static void resolve__tell(void *arg) {
     resolve__lookup_t *l = arg;
-    tmlrt__wake_t wake = 0;
+    tmlrt__wake_t      wake = 0;
     tmlrt__latch_lock(&l->latch);
     tmlrt__op_t *op = l->op;
     l->op = NULL;
@@ -127,8 +127,8 @@ static bool resolve__numeric(tmlrt_addr_t *out, const char *name, int port) {
 
 static int resolve__make(resolve__lookup_t **out, const tmlrt__op_t *op,
                          const tmlrt__host_t *host) {
-    size_t max = op->u.resolve.max < RESOLVE__MOST ? op->u.resolve.max : RESOLVE__MOST;
-    size_t size = sizeof(resolve__lookup_t) + max * sizeof(tmlrt_addr_t);
+    size_t             max = op->u.resolve.max < RESOLVE__MOST ? op->u.resolve.max : RESOLVE__MOST;
+    size_t             size = sizeof(resolve__lookup_t) + max * sizeof(tmlrt_addr_t);
     resolve__lookup_t *l = tmlrt__mem_zero(&host->mem, size, _Alignof(resolve__lookup_t));
     if (l == NULL) return TMLRT_ENOMEM;
     tmlrt__atomic_make(&l->refs, 2);
@@ -144,9 +144,9 @@ static int resolve__make(resolve__lookup_t **out, const tmlrt__op_t *op,
 
 static int resolve__begin(tmlrt__op_t *op) {
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
-    tmlrt__host_t *host;
-    resolve__lookup_t *l;
-    int e = tmlrt__sock_host((tmlrt_runtime_t *)op->u.resolve.host, &host);
+    tmlrt__host_t       *host;
+    resolve__lookup_t   *l;
+    int                  e = tmlrt__sock_host((tmlrt_runtime_t *)op->u.resolve.host, &host);
     if (e == TMLRT_OK) e = resolve__make(&l, op, host);
     if (e != TMLRT_OK) return e;
     options.name = "resolve";
@@ -237,7 +237,7 @@ int tmlrt_op_resolve(tmlrt_op_t *op, tmlrt_runtime_t *rt, const char *host, int 
 int tmlrt_resolve_until(tmlrt_runtime_t *rt, const char *host, int port, tmlrt_addr_t *out,
                         size_t max, int64_t deadline) {
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int e = tmlrt_op_resolve(&op, rt, host, port, out, max);
+    int        e = tmlrt_op_resolve(&op, rt, host, port, out, max);
     return e != TMLRT_OK ? e : (int)tmlrt__call_await(&op, deadline);
 }
 
@@ -248,30 +248,31 @@ int tmlrt_resolve(tmlrt_runtime_t *rt, const char *host, int port, tmlrt_addr_t 
 /* ---- connecting by name ------------------------------------------------------------------------ */
 
 typedef struct connect__attempt {
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *sock; /* what it has connected */
-    bool flies;
+    bool          flies;
 } connect__attempt_t;
 
 typedef struct connect__state {
-    tmlrt_runtime_t *rt;
+    tmlrt_runtime_t           *rt;
     const tmlrt_tcp_options_t *options;
-    const char *host; /* NULL: the addresses are there */
-    tmlrt_sock_t **out;
-    uint32_t n, next;   /* addresses; the one to be tried next */
-    int error;          /* the one to be told, so far; 0: none */
-    bool error_is_weak; /* it says no more than that there is no way there */
-    tmlrt_op_t lookup, timer;
-    tmlrt_addr_t addr[CONNECT__MOST];
-    connect__attempt_t attempt[CONNECT__MOST];
+    const char                *host; /* NULL: the addresses are there */
+    tmlrt_sock_t             **out;
+    uint32_t                   n, next;       /* addresses; the one to be tried next */
+    int                        error;         /* the one to be told, so far; 0: none */
+    bool                       error_is_weak; /* it says no more than that there is no way there */
+    tmlrt_op_t                 lookup, timer;
+    tmlrt_addr_t               addr[CONNECT__MOST];
+    connect__attempt_t         attempt[CONNECT__MOST];
 } connect__state_t;
 
 /* The families in turn, beginning with the first address's; within one the order stays. */
 static void connect__interleave(tmlrt_addr_t *addr, uint32_t n) {
     for (uint32_t at = 1; at < n; at++) {
         uint32_t from = at;
-        int before = tmlrt__addr_family(&addr[at - 1]);
-        while (from < n && tmlrt__addr_family(&addr[from]) == before) from++;
+        int      before = tmlrt__addr_family(&addr[at - 1]);
+        while (from < n && tmlrt__addr_family(&addr[from]) == before)
+            from++;
         if (from == n) return;
         tmlrt_addr_t chosen = addr[from];
         memmove(&addr[at + 1], &addr[at], (from - at) * sizeof *addr);
@@ -338,8 +339,8 @@ static bool connect__resolved(connect__state_t *s, tmlrt_cx_t *cx) {
 /* The result is an int. */
 static int32_t connect__poll(void *state, tmlrt_cx_t *cx, void *result) {
     connect__state_t *s = state;
-    uint32_t flying;
-    bool failed;
+    uint32_t          flying;
+    bool              failed;
     if (!connect__resolved(s, cx)) return TMLRT_PENDING;
     for (;;) {
         if (connect__look(s, cx, &flying, &failed)) {
@@ -361,7 +362,8 @@ static int32_t connect__poll(void *state, tmlrt_cx_t *cx, void *result) {
 /* An attempt that had connected when another won. */
 static void connect__drop(void *state) {
     connect__state_t *s = state;
-    for (uint32_t i = 0; i < s->next; i++) tmlrt_sock_release(s->attempt[i].sock);
+    for (uint32_t i = 0; i < s->next; i++)
+        tmlrt_sock_release(s->attempt[i].sock);
 }
 
 static const tmlrt_task_type_t connect__type = {
@@ -377,7 +379,7 @@ static const tmlrt_task_type_t connect__type = {
 
 static int connect__run(connect__state_t *s, int64_t deadline) {
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int result = TMLRT_ECANCELED;
+    int        result = TMLRT_ECANCELED;
     tmlrt_op_future(&op, &connect__type, s, &result);
     int e = (int)tmlrt__call_await(&op, deadline);
     return e != TMLRT_OK ? e : result;
@@ -387,7 +389,7 @@ static int connect__run(connect__state_t *s, int64_t deadline) {
 static int connect__init(connect__state_t *s, tmlrt_runtime_t *rt,
                          const tmlrt_tcp_options_t *options, tmlrt_sock_t **out) {
     tmlrt_tcp_options_t full;
-    tmlrt__host_t *host;
+    tmlrt__host_t      *host;
     if (out == NULL || tmlrt__tcp_options(options, &full, false) != TMLRT_OK) return TMLRT_EINVAL;
     int e = tmlrt__sock_host(rt, &host);
     if (e != TMLRT_OK) return e;
@@ -401,7 +403,7 @@ static int connect__init(connect__state_t *s, tmlrt_runtime_t *rt,
 int tmlrt__connect_first(tmlrt_runtime_t *rt, const tmlrt_addr_t *addrs, size_t n,
                          const tmlrt_tcp_options_t *options, tmlrt_sock_t **out, int64_t deadline) {
     connect__state_t s;
-    int e = connect__init(&s, rt, options, out);
+    int              e = connect__init(&s, rt, options, out);
     if (e != TMLRT_OK) return e;
     s.n = n < CONNECT__MOST ? (uint32_t)n : CONNECT__MOST;
     memcpy(s.addr, addrs, s.n * sizeof *addrs);

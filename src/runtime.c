@@ -31,7 +31,8 @@ static void runtime__stop_threads(tmlrt_runtime_t *rt) {
     tmlrt__minder_stop(rt);
     tmlrt__store_seq(&s->stop, 1);
     tmlrt__scheduler_unpark_all(s);
-    for (uint32_t i = 0; i < s->workers; i++) tmlrt__thread_join(&s->worker[i].thread);
+    for (uint32_t i = 0; i < s->workers; i++)
+        tmlrt__thread_join(&s->worker[i].thread);
 }
 
 static int runtime__start_threads(tmlrt_runtime_t *rt) {
@@ -135,7 +136,8 @@ free_runtime:
 
 static void runtime__disown(tmlrt_runtime_t *rt) {
     tmlrt__host_t **link = &tmlrt__current()->owned;
-    while (*link != NULL && *link != &rt->sched.host) link = &(*link)->owned_before;
+    while (*link != NULL && *link != &rt->sched.host)
+        link = &(*link)->owned_before;
     if (*link != NULL) *link = rt->sched.host.owned_before;
 }
 

@@ -30,7 +30,7 @@ struct tmlrt_runtime {
     tmlrt__stacks_t    stacks;
     tmlrt__blocking_t  blocking;
     tmlrt__thread_t    minder;
-    tmlrt__watch_t    *watch; /* an array, one a worker */
+    tmlrt__watch_t    *watch;       /* an array, one a worker */
     tmlrt__atomic_u32  minder_tick; /* futex the minder sleeps on between ticks; 1: leave */
     tmlrt__atomic_u32  shutdown;    /* RUNTIME_SHUTDOWN_* */
     bool               reported;    /* stragglers were told to somebody */

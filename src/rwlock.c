@@ -52,7 +52,7 @@ static uint64_t rw__serve(tmlrt__gate_t *g, uint64_t w, tmlrt__wakes_t *wakes) {
     return w;
 }
 
-/* ---- the operations --------------------------------------------------------------------------- */
+/* ---- the operations ------------------------------------------------------------------------ */
 
 static int32_t rw__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__gate_t *g = op->u.wait.object;
@@ -110,7 +110,7 @@ int tmlrt_op_write_lock(tmlrt_op_t *op, tmlrt_rwlock_t *rwlock) {
     return rw__prepare(op, rwlock, RW__WRITER);
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 static int rw__lock(tmlrt_rwlock_t *rwlock, uint64_t kind) {
     if (rwlock == NULL) return TMLRT_EINVAL;

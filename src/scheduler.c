@@ -29,7 +29,8 @@ void tmlrt__scheduler_unpark(tmlrt__scheduler_t *s, uint32_t worker) {
 }
 
 void tmlrt__scheduler_unpark_all(tmlrt__scheduler_t *s) {
-    for (uint32_t i = 0; i < s->workers; i++) tmlrt__scheduler_unpark(s, i);
+    for (uint32_t i = 0; i < s->workers; i++)
+        tmlrt__scheduler_unpark(s, i);
 }
 
 void tmlrt__scheduler_notify(tmlrt__scheduler_t *s, bool exact) {
@@ -67,7 +68,8 @@ static void scheduler__part(tmlrt__scheduler_t *s) {
 
 void tmlrt__scheduler_see_off(tmlrt__scheduler_t *s) {
     /* acquire: observes their last use; pairs [SD-3] */
-    while (tmlrt__load_acquire(&s->visitors) != 0) tmlrt__latch_relax();
+    while (tmlrt__load_acquire(&s->visitors) != 0)
+        tmlrt__latch_relax();
 }
 
 static void scheduler__push_outside(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
@@ -175,7 +177,7 @@ static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
     /* A job of the blocking pool is inside as well. */
-    bool     inside = own != NULL || (tmlrt__current()->host == host && tmlrt__current()->task != NULL);
+    bool inside = own != NULL || (tmlrt__current()->host == host && tmlrt__current()->task != NULL);
     uint32_t last = inside ? TMLRT__HOST_STOPPING : TMLRT__HOST_RUNNING;
     if ((flags & TMLRT_TASK_DAEMON) != 0) {
         tmlrt__fetch_add_seq(&s->daemons, 1);

@@ -20,12 +20,12 @@
 #include "worker.h"
 
 struct tmlrt__scheduler {
-    tmlrt__host_t    host; /* first */
-    uint32_t         workers;
-    bool             current_thread; /* no threads of its own */
-    bool             virtual_clock;
-    uint64_t         owner;       /* tmlrt__thread_self of the creator */
-    tmlrt__worker_t *worker;      /* array */
+    tmlrt__host_t     host; /* first */
+    uint32_t          workers;
+    bool              current_thread; /* no threads of its own */
+    bool              virtual_clock;
+    uint64_t          owner;       /* tmlrt__thread_self of the creator */
+    tmlrt__worker_t  *worker;      /* array */
     tmlrt__atomic_i64 virtual_now; /* ns; with the virtual clock */
     tmlrt__atomic_u32 turn;        /* for choices in turn */
     tmlrt__atomic_u32 stop;        /* non-zero: worker threads leave their loop */

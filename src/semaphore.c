@@ -50,7 +50,7 @@ static uint64_t sem__serve(tmlrt__gate_t *g, uint64_t w, tmlrt__wakes_t *wakes) 
     return w;
 }
 
-/* ---- the operation ---------------------------------------------------------------------------- */
+/* ---- the operation ------------------------------------------------------------------------- */
 
 static int32_t sem__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__gate_t *g = op->u.wait.object;
@@ -99,7 +99,7 @@ int tmlrt_op_acquire(tmlrt_op_t *op, tmlrt_semaphore_t *sem, int64_t n) {
     return TMLRT_OK;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 int tmlrt_semaphore_init(tmlrt_semaphore_t *sem, int64_t permits) {
     if (sem == NULL || permits < 0 || permits > TMLRT_SEMAPHORE_MAX) return TMLRT_EINVAL;

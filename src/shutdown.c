@@ -15,10 +15,10 @@
 
 #include "sized.h"
 
-#define SHUTDOWN__GRACE_NS INT64_C(1000000000)
+#define SHUTDOWN__GRACE_NS  INT64_C(1000000000)
 #define SHUTDOWN__LOG_LINES 16u
-#define SHUTDOWN__SLICE_NS INT64_C(5000000) /* between two rounds of cancelling */
-#define SHUTDOWN__LOOK_NS  INT64_C(100000000) /* between two looks at the counts, if nobody tells */
+#define SHUTDOWN__SLICE_NS  INT64_C(5000000)   /* between two rounds of cancelling */
+#define SHUTDOWN__LOOK_NS   INT64_C(100000000) /* between two looks at the counts, if nobody tells */
 
 /* ---- stopping operations ------------------------------------------------------------------------ */
 
@@ -123,7 +123,7 @@ typedef struct shutdown__list {
     struct {
         tmlrt_task_t *task; /* a reference */
         const char   *waits_for;
-    }       *entry;
+    } * entry;
     size_t   n, room;
     uint64_t left_out; /* no memory to name them */
     bool     daemons;  /* collect those, instead of the others */
@@ -143,7 +143,7 @@ static bool shutdown__grow(shutdown__list_t *l) {
 
 static void shutdown__note(void *ctx, tmlrt_task_t *task) {
     shutdown__list_t *l = ctx;
-    bool daemon = (task->flags & TMLRT_TASK_DAEMON) != 0;
+    bool              daemon = (task->flags & TMLRT_TASK_DAEMON) != 0;
     if (daemon != l->daemons || tmlrt__state_is_new(&task->state)) return;
     if (l->n == l->room && !shutdown__grow(l)) {
         l->left_out++;

@@ -13,7 +13,7 @@
 
 /* The source of a listener. */
 typedef struct signal__source {
-    tmlrt__source_t source; /* first */
+    tmlrt__source_t           source; /* first */
     tmlrt__signal_listener_t *listener;
 } signal__source_t;
 
@@ -86,7 +86,7 @@ static int signal__attach(tmlrt__signal_listener_t *l, tmlrt__host_t *host) {
 /* Mutex held: the listener of the host, made where there is none yet; one registration more. */
 static int signal__listener(tmlrt__host_t *host, tmlrt__signal_listener_t **out) {
     tmlrt__signal_listener_t *l = tmlrt__signal_find(host);
-    int e = TMLRT_OK;
+    int                       e = TMLRT_OK;
     if (l == NULL) {
         l = tmlrt__mem_zero(&host->mem, sizeof *l, _Alignof(tmlrt__signal_listener_t));
         if (l == NULL) return TMLRT_ENOMEM;
@@ -174,9 +174,9 @@ static tmlrt_signal_t *signal__of(const tmlrt__op_t *op) {
 
 /* Takes what came since the last time, or waits. */
 static int32_t signal__look(tmlrt__op_t *op, int closed) {
-    tmlrt_signal_t *sig = signal__of(op);
+    tmlrt_signal_t           *sig = signal__of(op);
     tmlrt__signal_listener_t *l = sig->listener;
-    int32_t answer = TMLRT_READY;
+    int32_t                   answer = TMLRT_READY;
     tmlrt__latch_lock(&l->waiters.latch);
     uint64_t count = tmlrt__signal_count(sig->signo);
     if (sig->closed || l->gone) {
@@ -206,7 +206,7 @@ static int32_t signal__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 static int32_t signal__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
     tmlrt_signal_t *sig = signal__of(op);
-    int32_t answer = signal__look(op, TMLRT_ECANCELED);
+    int32_t         answer = signal__look(op, TMLRT_ECANCELED);
     if (answer == TMLRT_READY) signal__unref(sig);
     return answer;
 }

@@ -29,20 +29,20 @@
 /* Of one runtime. Freed with its last reference: one a registration, one of its source. */
 typedef struct tmlrt__signal_listener {
     tmlrt__waitlist_t waiters; /* any thread; its latch guards the registrations' fields too */
-    tmlrt__source_t *source;   /* constant; the handle is the listener's */
+    tmlrt__source_t  *source;  /* constant; the handle is the listener's */
     tmlrt_allocator_t mem;     /* constant */
     tmlrt__atomic_u32 refs;
-    uint32_t registrations; /* under the table's mutex */
-    int fd;                 /* constant: the eventfd; closed by its source */
-    bool gone;              /* latch: the source was closed (its runtime ended) */
+    uint32_t          registrations; /* under the table's mutex */
+    int               fd;            /* constant: the eventfd; closed by its source */
+    bool              gone;          /* latch: the source was closed (its runtime ended) */
 } tmlrt__signal_listener_t;
 
 struct tmlrt_signal {
     tmlrt__signal_listener_t *listener; /* constant */
-    uint64_t seen;                      /* latch: the count at the last READY */
-    int signo;                          /* constant */
-    bool closed;                        /* latch */
-    tmlrt__atomic_u32 refs;             /* the handle, and each operation in flight */
+    uint64_t                  seen;     /* latch: the count at the last READY */
+    int                       signo;    /* constant */
+    bool                      closed;   /* latch */
+    tmlrt__atomic_u32         refs;     /* the handle, and each operation in flight */
 };
 
 /* ---- the process-wide table (signal_table.c) -------------------------------------------------- */
@@ -53,7 +53,7 @@ void tmlrt__signal_unlock(void);
 
 /* Mutex held: one more, one less who listens for `signo`; the first installs the handler, the last
  * puts the former one back. */
-int tmlrt__signal_listen(int signo);
+int  tmlrt__signal_listen(int signo);
 void tmlrt__signal_unlisten(int signo);
 
 /* Mutex held: the listener of a runtime of this process, or NULL. */

@@ -16,10 +16,10 @@
 
 /* Whom the handler writes to. */
 typedef struct table__slot {
-    tmlrt__atomic_i64 fd;               /* plus 1; 0: nobody; written under the mutex */
-    tmlrt__atomic_i64 pid;              /* of the process that may be written to */
-    tmlrt__atomic_u32 users;            /* handlers that may be using fd */
-    const tmlrt__host_t *host;          /* mutex */
+    tmlrt__atomic_i64         fd;       /* plus 1; 0: nobody; written under the mutex */
+    tmlrt__atomic_i64         pid;      /* of the process that may be written to */
+    tmlrt__atomic_u32         users;    /* handlers that may be using fd */
+    const tmlrt__host_t      *host;     /* mutex */
     tmlrt__signal_listener_t *listener; /* mutex */
 } table__slot_t;
 
@@ -27,10 +27,10 @@ static struct {
     tmlrt__atomic_u64 generation; /* twice the fork generation it was made in; odd: being made */
     tmlrt__atomic_u32 mutex;      /* 0 free, 1 held, 2 held and somebody sleeps */
     tmlrt__atomic_u64 count[TABLE__SIGNALS];
-    table__slot_t slot[TABLE__LISTENERS];
-    uint32_t refs[TABLE__SIGNALS];           /* mutex: registrations of the signal */
-    bool installed[TABLE__SIGNALS];          /* mutex: the handler is ours */
-    struct sigaction former[TABLE__SIGNALS]; /* mutex: what it was before, if installed */
+    table__slot_t     slot[TABLE__LISTENERS];
+    uint32_t          refs[TABLE__SIGNALS];      /* mutex: registrations of the signal */
+    bool              installed[TABLE__SIGNALS]; /* mutex: the handler is ours */
+    struct sigaction  former[TABLE__SIGNALS];    /* mutex: what it was before, if installed */
 } table;
 
 /* ---- the handler ----------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@ struct tmlrt__stack_chunk {
     tmlrt__stack_t        stack[];
 };
 
-static const size_t stack__sizes[TMLRT__STACK_CLASSES] = {
-    (size_t)16 << 10, (size_t)64 << 10, (size_t)256 << 10, (size_t)1 << 20};
+static const size_t stack__sizes[TMLRT__STACK_CLASSES] = {(size_t)16 << 10, (size_t)64 << 10,
+                                                          (size_t)256 << 10, (size_t)1 << 20};
 
 size_t tmlrt__stack_size(uint32_t cls) {
     size_t page = tmlrt__os_page(), size = stack__sizes[cls];

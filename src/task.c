@@ -66,7 +66,7 @@ static size_t task__block_size(const tmlrt_task_type_t *type) {
 
 /* Ids come in blocks a thread, so that a spawn touches no shared counter. */
 static uint64_t task__next_id(void) {
-    static tmlrt__atomic_u64       next_block; /* process-wide: ids are unique in the process */
+    static tmlrt__atomic_u64      next_block; /* process-wide: ids are unique in the process */
     static _Thread_local uint64_t id, left;
     if (left == 0) {
         id = tmlrt__fetch_add_relaxed(&next_block, 1) * TASK__ID_BLOCK;
@@ -78,7 +78,9 @@ static uint64_t task__next_id(void) {
 
 static int task__check_options(const tmlrt_task_options_t *o) {
     if (o == NULL) return TMLRT_OK;
-    if (tmlrt__sized_check(o, sizeof *o) != 0 || o->stack_class > TMLRT_STACK_HUGE || o->deadline < 0) return TMLRT_EINVAL;
+    if (tmlrt__sized_check(o, sizeof *o) != 0 || o->stack_class > TMLRT_STACK_HUGE ||
+        o->deadline < 0)
+        return TMLRT_EINVAL;
     if ((o->flags & ~(TMLRT_TASK_PINNED | TMLRT_TASK_DAEMON)) != 0) return TMLRT_EINVAL;
     return TMLRT_OK;
 }
@@ -105,7 +107,7 @@ static void task__free(tmlrt_task_t *task) {
         tmlrt__mem_put(&mem, task->extra, sizeof *task->extra, _Alignof(tmlrt__task_extra_t));
     }
     tmlrt__current_t *cur = tmlrt__current();
-    bool mine = cur->cache != NULL && cur->host != NULL && cur->host->tasks == heap;
+    bool              mine = cur->cache != NULL && cur->host != NULL && cur->host->tasks == heap;
     tmlrt__store_relaxed(&task->state, 0);
     tmlrt__heap_put(heap, mine ? cur->cache : NULL, task, cls);
 }
@@ -256,7 +258,7 @@ static void task__step_poll(tmlrt_task_t *task, tmlrt_cx_t *cx, bool cancelled) 
     if (r == TMLRT_READY)
         task->has_result = 1;
     else
-        task->outcome = (uint8_t)-(r == TMLRT__POLL_CANCELLED ? TMLRT_ECANCELED : TMLRT_EPANIC);
+        task->outcome = (uint8_t) - (r == TMLRT__POLL_CANCELLED ? TMLRT_ECANCELED : TMLRT_EPANIC);
 }
 
 static void task__drop_result(tmlrt_task_t *task) {

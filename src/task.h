@@ -45,22 +45,23 @@ struct tmlrt_task {
     const tmlrt_task_type_t *type;  /* constant */
     tmlrt__host_t           *host;  /* constant; gone after destroy, when the task is complete */
     TMLRT__WATCHED(tmlrt_task_t *) next; /* who queued it: link of the overflow list */
-    tmlrt__op_list_t         ops;   /* runner: operations in flight */
-    TMLRT__WATCHED(tmlrt__op_link_t *) joiners; /* under join_latch: who waits for the end, oldest first */
-    uint64_t                 id;      /* constant */
-    tmlrt__task_extra_t     *extra;   /* constant after the spawn; NULL for most */
-    tmlrt__heap_t           *heap;    /* constant; outlives the host */
-    tmlrt__latch_t           join_latch;
-    TMLRT__WATCHED(uint8_t)  step;    /* runner: TMLRT__STEP_* */
-    TMLRT__WATCHED(uint8_t)  outcome; /* runner; published by COMPLETE: 0 or -TMLRT_E* */
-    uint8_t                  flags;   /* constant: TMLRT_TASK_* */
-    uint16_t                 cls;     /* constant: block class */
-    uint16_t                 pin;     /* constant: worker of a pinned task */
-    tmlrt__atomic_u8         taken;   /* any thread: 1 once the result was moved out or dropped */
-    uint8_t                  has_result; /* runner: poll said READY */
-    uint8_t                  again; /* runner: it wants another turn, and stays RUNNING meanwhile */
-    uint8_t                  forks; /* constant: the process's fork generation, low bits */
-    tmlrt__atomic_ptr        waits_for; /* runner writes, dumps read: a constant string or NULL */
+    tmlrt__op_list_t ops;                /* runner: operations in flight */
+    TMLRT__WATCHED(tmlrt__op_link_t *)
+    joiners;                    /* under join_latch: who waits for the end, oldest first */
+    uint64_t             id;    /* constant */
+    tmlrt__task_extra_t *extra; /* constant after the spawn; NULL for most */
+    tmlrt__heap_t       *heap;  /* constant; outlives the host */
+    tmlrt__latch_t       join_latch;
+    TMLRT__WATCHED(uint8_t) step;    /* runner: TMLRT__STEP_* */
+    TMLRT__WATCHED(uint8_t) outcome; /* runner; published by COMPLETE: 0 or -TMLRT_E* */
+    uint8_t           flags;         /* constant: TMLRT_TASK_* */
+    uint16_t          cls;           /* constant: block class */
+    uint16_t          pin;           /* constant: worker of a pinned task */
+    tmlrt__atomic_u8  taken;         /* any thread: 1 once the result was moved out or dropped */
+    uint8_t           has_result;    /* runner: poll said READY */
+    uint8_t           again;     /* runner: it wants another turn, and stays RUNNING meanwhile */
+    uint8_t           forks;     /* constant: the process's fork generation, low bits */
+    tmlrt__atomic_ptr waits_for; /* runner writes, dumps read: a constant string or NULL */
 };
 
 _Static_assert(sizeof(struct tmlrt_task) <= 96, "a task header is at most 96 bytes");

@@ -54,7 +54,7 @@ static int tcp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_soc
 static int tcp__prepare_bytes(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
                               const void *buf, size_t size) {
     bool bad = (buf == NULL && size != 0) || size > INT64_MAX;
-    int e = tcp__prepare(pub, cls, sock, tmlrt__sock_check_bytes(sock, cls->dir), bad);
+    int  e = tcp__prepare(pub, cls, sock, tmlrt__sock_check_bytes(sock, cls->dir), bad);
     if (e != TMLRT_OK) return e;
     tmlrt__op(pub)->u.io.buf = (void *)(uintptr_t)buf;
     tmlrt__op(pub)->u.io.len = size;
@@ -105,7 +105,7 @@ int tmlrt_op_writev(tmlrt_op_t *op, tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size
 size_t tmlrt_op_transferred(const tmlrt_op_t *pub) {
     if (pub == NULL) return 0;
     const tmlrt__op_t *op = (const tmlrt__op_t *)(const void *)pub;
-    bool moves =
+    bool               moves =
         op->phase == TMLRT__OP_ENDED &&
         (op->cls == &tcp__read.op || op->cls == &tcp__read_exact.op || op->cls == &tcp__readv.op ||
          op->cls == &tcp__write.op || op->cls == &tcp__writev.op);
@@ -199,7 +199,7 @@ int tmlrt_op_accept(tmlrt_op_t *op, tmlrt_sock_t *listener, tmlrt_sock_t **out) 
 /* The end of an attempt: the handle goes to the user, or away. */
 static int32_t tcp__connect_answer(tmlrt__op_t *op, int32_t answer) {
     if (answer != TMLRT_READY) return answer;
-    tmlrt_sock_t *sock = op->u.io.handle;
+    tmlrt_sock_t  *sock = op->u.io.handle;
     tmlrt_sock_t **out = op->u.io.buf;
     if (op->result == TMLRT_OK)
         *out = sock;
@@ -212,7 +212,7 @@ static int32_t tcp__connect_answer(tmlrt__op_t *op, int32_t answer) {
 static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_addr_t *addr,
                              const tmlrt_tcp_options_t *options) {
     tmlrt_tcp_options_t o;
-    int e = tmlrt__tcp_options(options, &o, false);
+    int                 e = tmlrt__tcp_options(options, &o, false);
     if (e != TMLRT_OK) return e;
     int fd = tmlrt__sock_make(addr, &o, false);
     if (fd < 0) return fd;
@@ -236,22 +236,22 @@ static void tcp__connect_arguments(tmlrt__op_t *op, tmlrt__host_t *host, const t
 }
 
 static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
-    const tmlrt_addr_t *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
+    const tmlrt_addr_t        *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
     const tmlrt_tcp_options_t *options = (const void *)(uintptr_t)op->u.io.u.backend[TCP__OPTIONS];
-    tmlrt__host_t *host;
-    int e = tmlrt__sock_host(op->u.io.handle, &host);
+    tmlrt__host_t             *host;
+    int                        e = tmlrt__sock_host(op->u.io.handle, &host);
     if (e == TMLRT_OK) e = tcp__connect_make(op, host, addr, options);
     op->result = e;
     if (e != TMLRT_OK) return TMLRT_READY;
 
     tmlrt_addr_t copy = *addr;
-    void *out = op->u.io.buf;
+    void        *out = op->u.io.buf;
     op->u.io.buf = tmlrt__addr_sys(&copy);
     op->u.io.len = copy.length_;
     int32_t answer = tmlrt__io_submit(op, cx);
     op->u.io.buf = out;
-    bool later = answer == TMLRT_READY && op->result == TMLRT_EAGAIN &&
-                 tmlrt__addr_family(&copy) == AF_UNIX;
+    bool later =
+        answer == TMLRT_READY && op->result == TMLRT_EAGAIN && tmlrt__addr_family(&copy) == AF_UNIX;
     answer = tcp__connect_answer(op, answer);
     if (!later) return answer;
     tcp__connect_arguments(op, host, addr, options);
@@ -268,6 +268,10 @@ static int32_t tcp__connect_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 }
 
 static int32_t tcp__connect_cancel(tmlrt__op_t *op, int reason) {
+    if (op->phase == TMLRT__OP_BACKOFF) { /* there is no socket now */
+        op->result = reason;
+        return TMLRT_READY;
+    }
     return tcp__connect_answer(op, tmlrt__io_cancel(op, reason));
 }
 
@@ -321,7 +325,7 @@ int64_t tmlrt_read_exact_until(tmlrt_sock_t *sock, void *buf, size_t size, int64
     if (n == 0 && size != 0) return TMLRT_EEOF;
     if (n >= 0 && (size_t)n == size) return n;
     if (n < 0 && n != TMLRT_EAGAIN) return n;
-    size_t done = n > 0 ? (size_t)n : 0;
+    size_t     done = n > 0 ? (size_t)n : 0;
     tmlrt_op_t op = TMLRT_OP_INIT;
     n = tcp__await(&op, tmlrt_op_read_exact(&op, sock, (char *)buf + done, size - done), deadline);
     return n < 0 ? n : (int64_t)size;
@@ -331,8 +335,8 @@ int64_t tmlrt_write_until(tmlrt_sock_t *sock, const void *buf, size_t size, int6
     int64_t n = tcp__tries() ? tmlrt_try_write(sock, buf, size) : TMLRT_EAGAIN;
     if (n >= 0 && (size_t)n == size) return n;
     if (n < 0 && n != TMLRT_EAGAIN) return n;
-    size_t done = n > 0 ? (size_t)n : 0;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    size_t      done = n > 0 ? (size_t)n : 0;
+    tmlrt_op_t  op = TMLRT_OP_INIT;
     const char *rest = buf;
     if (done != 0) rest += done;
     n = tcp__await(&op, tmlrt_op_write(&op, sock, rest, size - done), deadline);
@@ -384,7 +388,7 @@ int tmlrt_accept(tmlrt_sock_t *listener, tmlrt_sock_t **out) {
     return tmlrt_accept_until(listener, out, TMLRT_NEVER);
 }
 
-int tmlrt_connect(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
-                  const tmlrt_tcp_options_t *options, tmlrt_sock_t **out) {
+int tmlrt_connect(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *options,
+                  tmlrt_sock_t **out) {
     return tmlrt_connect_until(rt, addr, options, out, TMLRT_NEVER);
 }

@@ -136,8 +136,7 @@ int tmlrt_op_await(tmlrt_op_t *pub) {
         cur->budget = TMLRT__BUDGET; /* of a blocking job: it has a thread of its own */
         if (tmlrt_op_poll(pub, &cx) == TMLRT_READY) return TMLRT_OK;
         /* Where no host keeps the time, we do, on the clock of what we drive; until it is told. */
-        bool           ours = tmlrt__op_host(op) == NULL && op->reason == 0;
-        int64_t        deadline = ours ? op->timer.when : TMLRT_NEVER;
+        int64_t        deadline = tmlrt__op_due(op);
         tmlrt__host_t *host = await__choose(op);
         if (host != NULL)
             await__drive(r, host, deadline);
@@ -145,6 +144,6 @@ int tmlrt_op_await(tmlrt_op_t *pub) {
             await__block(r, deadline);
         if (deadline == TMLRT_NEVER) continue;
         int64_t now = host != NULL ? host->ops->now(host) : tmlrt__os_now();
-        if (now >= deadline) tmlrt__op_expire(op);
+        tmlrt__op_expire_due(op, now);
     }
 }

@@ -104,7 +104,7 @@ int tmlrt_sleep_until(int64_t abs_ns) {
         if (abs_ns > 0) tmlrt__os_sleep_until(abs_ns);
         return TMLRT_OK;
     }
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
     tmlrt_runtime_t *own = cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL;
     tmlrt_op_sleep_until(&op, own, abs_ns);
     return (int)tmlrt__call_await(&op, TMLRT_NEVER);
@@ -119,8 +119,7 @@ static time__interval_t *interval__of(void *interval) {
 int tmlrt_interval_init(tmlrt_interval_t *interval, tmlrt_runtime_t *rt, int64_t first_ns,
                         int64_t period_ns, int missed) {
     if (interval == NULL || period_ns < 1 || first_ns < 0) return TMLRT_EINVAL;
-    if (missed != TMLRT_MISSED_BURST && missed != TMLRT_MISSED_DELAY &&
-        missed != TMLRT_MISSED_SKIP)
+    if (missed != TMLRT_MISSED_BURST && missed != TMLRT_MISSED_DELAY && missed != TMLRT_MISSED_SKIP)
         return TMLRT_EINVAL;
     tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
     if (host == NULL) return TMLRT_ENORUNTIME;
@@ -190,7 +189,7 @@ int tmlrt_op_tick(tmlrt_op_t *op, tmlrt_interval_t *interval) {
 
 int64_t tmlrt_tick_until(tmlrt_interval_t *interval, int64_t deadline) {
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int e = tmlrt_op_tick(&op, interval);
+    int        e = tmlrt_op_tick(&op, interval);
     return e != TMLRT_OK ? e : tmlrt__call_await(&op, deadline);
 }
 

@@ -26,7 +26,8 @@ bool tmlrt__timers_start(tmlrt__timers_t *t, tmlrt__op_t *op) {
     tmlrt__op_arm(op, TMLRT__OP_TMR_ARMED);
     tmlrt__latch_lock(&t->latch);
     tmlrt__wheel_add(&t->wheel, &op->timer);
-    if (op->timer.when < tmlrt__load_relaxed(&t->due)) tmlrt__store_relaxed(&t->due, op->timer.when);
+    if (op->timer.when < tmlrt__load_relaxed(&t->due))
+        tmlrt__store_relaxed(&t->due, op->timer.when);
     bool wake = op->timer.when < t->sleeps_until;
     tmlrt__latch_unlock(&t->latch);
     return wake;
@@ -54,7 +55,8 @@ uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
         }
         if (n < TIMERS__BATCH) timers__publish_due(t);
         tmlrt__latch_unlock(&t->latch);
-        for (uint32_t i = 0; i < n; i++) tmlrt__wake_run(wakes[i]);
+        for (uint32_t i = 0; i < n; i++)
+            tmlrt__wake_run(wakes[i]);
         fired += n;
         if (n < TIMERS__BATCH) return fired;
     }

@@ -23,7 +23,7 @@ typedef struct tmlrt__timers {
     tmlrt__latch_t    latch;
     tmlrt__atomic_i64 due; /* any thread: a lower bound of the next deadline; written under latch */
     TMLRT__WATCHED(int64_t) sleeps_until; /* under latch: INT64_MIN while the worker is awake */
-    tmlrt__wheel_t    wheel;        /* under latch */
+    tmlrt__wheel_t wheel;                 /* under latch */
 } tmlrt__timers_t;
 
 void tmlrt__timers_init(tmlrt__timers_t *t, int64_t now);

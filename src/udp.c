@@ -27,15 +27,15 @@ static int udp__options(const tmlrt_udp_options_t *options, tmlrt_udp_options_t 
     if (options == NULL) return TMLRT_OK;
     if (tmlrt__sized_check(options, sizeof *full) != 0) return TMLRT_EINVAL;
     *full = *options;
-    bool bad = (full->flags & ~known) != 0 || full->send_buffer > INT_MAX ||
-               full->recv_buffer > INT_MAX;
+    bool bad =
+        (full->flags & ~known) != 0 || full->send_buffer > INT_MAX || full->recv_buffer > INT_MAX;
     return bad ? TMLRT_EINVAL : TMLRT_OK;
 }
 
 static int udp__apply(int fd, int family, const tmlrt_udp_options_t *o) {
     const struct {
         bool wanted;
-        int level, name, value;
+        int  level, name, value;
     } list[] = {
         {(o->flags & TMLRT_UDP_REUSEADDR) != 0, SOL_SOCKET, SO_REUSEADDR, 1},
         {(o->flags & TMLRT_UDP_REUSEPORT) != 0, SOL_SOCKET, SO_REUSEPORT, 1},
@@ -53,12 +53,11 @@ static int udp__apply(int fd, int family, const tmlrt_udp_options_t *o) {
 /* A bound socket, or the error. */
 static int udp__bind(const tmlrt_addr_t *addr, const tmlrt_udp_options_t *o) {
     tmlrt_addr_t copy = *addr;
-    int family = tmlrt__addr_family(addr);
-    int fd = TMLRT__SYS(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int          family = tmlrt__addr_family(addr);
+    int          fd = TMLRT__SYS(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) return tmlrt__os_error(errno);
     int e = udp__apply(fd, family, o);
-    if (e == TMLRT_OK &&
-        TMLRT__SYS(bind(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0)
+    if (e == TMLRT_OK && TMLRT__SYS(bind(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0)
         e = tmlrt__os_error(errno);
     if (e == TMLRT_OK) return fd;
     close(fd);
@@ -68,7 +67,7 @@ static int udp__bind(const tmlrt_addr_t *addr, const tmlrt_udp_options_t *o) {
 int tmlrt_udp_open(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
                    const tmlrt_udp_options_t *options, tmlrt_sock_t **sock) {
     tmlrt_udp_options_t o;
-    tmlrt__host_t *host;
+    tmlrt__host_t      *host;
     if (addr == NULL || sock == NULL || !tmlrt__addr_is_inet(addr) ||
         udp__options(options, &o) != TMLRT_OK)
         return TMLRT_EINVAL;
@@ -81,7 +80,7 @@ int tmlrt_udp_open(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
 
 int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr) {
     tmlrt_addr_t copy;
-    int e = tmlrt__sock_check(sock, TMLRT__SOURCE_DATAGRAM);
+    int          e = tmlrt__sock_check(sock, TMLRT__SOURCE_DATAGRAM);
     if (e == TMLRT_OK && addr != NULL && !tmlrt__addr_is_inet(addr)) e = TMLRT_EINVAL;
     if (e != TMLRT_OK) return e;
     if (addr != NULL) {
@@ -91,8 +90,8 @@ int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr) {
         tmlrt__addr_set(&copy, &none, sizeof none);
     }
     if (!tmlrt__source_pin(&sock->source)) return TMLRT_ECLOSED;
-    if (TMLRT__SYS(connect((int)sock->source.fd, tmlrt__addr_sys(&copy),
-                           (socklen_t)copy.length_)) != 0)
+    if (TMLRT__SYS(
+            connect((int)sock->source.fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0)
         e = tmlrt__os_error(errno);
     tmlrt__source_unpin(&sock->source);
     return e;
@@ -144,7 +143,7 @@ int tmlrt_op_recv_from(tmlrt_op_t *op, tmlrt_sock_t *sock, void *buf, size_t siz
 int64_t tmlrt_send_to_until(tmlrt_sock_t *sock, const void *buf, size_t size,
                             const tmlrt_addr_t *to, int64_t deadline) {
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int e = tmlrt_op_send_to(&op, sock, buf, size, to);
+    int        e = tmlrt_op_send_to(&op, sock, buf, size, to);
     return e != TMLRT_OK ? e : tmlrt__call_await(&op, deadline);
 }
 
@@ -155,7 +154,7 @@ int64_t tmlrt_send_to(tmlrt_sock_t *sock, const void *buf, size_t size, const tm
 int64_t tmlrt_recv_from_until(tmlrt_sock_t *sock, void *buf, size_t size, tmlrt_addr_t *from,
                               int64_t deadline) {
     tmlrt_op_t op = TMLRT_OP_INIT;
-    int e = tmlrt_op_recv_from(&op, sock, buf, size, from);
+    int        e = tmlrt_op_recv_from(&op, sock, buf, size, from);
     return e != TMLRT_OK ? e : tmlrt__call_await(&op, deadline);
 }
 

@@ -42,7 +42,7 @@ static void group__serve(group__object_t *o, tmlrt__wakes_t *wakes) {
         tmlrt__gate_grant(first, 1, TMLRT_OK, wakes);
 }
 
-/* ---- the operation ---------------------------------------------------------------------------- */
+/* ---- the operation ------------------------------------------------------------------------- */
 
 static int32_t group__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     group__object_t *o = group__of(op->u.wait.object);
@@ -96,7 +96,7 @@ int tmlrt_op_wait_group(tmlrt_op_t *op, tmlrt_wait_group_t *group) {
     return TMLRT_OK;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 static int group__check(int64_t count, int64_t n) {
     if (n < -count) return TMLRT_EINVAL;

@@ -14,8 +14,8 @@
 
 struct tmlrt_watch {
     tmlrt__waitlist_t waiters;
-    uint64_t          version;   /* under the latch, as the value; from 1 */
-    bool              closed;    /* under the latch */
+    uint64_t          version; /* under the latch, as the value; from 1 */
+    bool              closed;  /* under the latch */
     tmlrt__atomic_u32 refs;
     size_t            item_size; /* constant */
     /* the value follows */
@@ -65,10 +65,8 @@ static int32_t watch__cancel(tmlrt__op_t *op, int reason) {
     return TMLRT_READY;
 }
 
-static const tmlrt__op_class_t watch__class = {.waits_for = "watch",
-                                               .start = watch__start,
-                                               .resume = watch__start,
-                                               .cancel = watch__cancel};
+static const tmlrt__op_class_t watch__class = {
+    .waits_for = "watch", .start = watch__start, .resume = watch__start, .cancel = watch__cancel};
 
 int tmlrt_op_changed(tmlrt_op_t *op, tmlrt_watch_t *watch, void *item, uint64_t *seen) {
     if (watch == NULL || seen == NULL) return tmlrt__op_prepare_failed(op, TMLRT_EINVAL);
@@ -80,7 +78,7 @@ int tmlrt_op_changed(tmlrt_op_t *op, tmlrt_watch_t *watch, void *item, uint64_t 
     return TMLRT_OK;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------- */
+/* ---- the calls ----------------------------------------------------------------------------- */
 
 int tmlrt_watch_changed_until(tmlrt_watch_t *watch, void *item, uint64_t *seen, int64_t deadline) {
     if (watch == NULL || seen == NULL) return TMLRT_EINVAL;

@@ -37,15 +37,15 @@
 typedef struct tmlrt__timer {
     struct tmlrt__timer *prev; /* the wheel's; not NULL exactly while linked */
     struct tmlrt__timer *next; /* the wheel's; in an expired chain the next one or NULL */
-    int64_t when;              /* the caller's, unchanged while linked: absolute ns */
+    int64_t              when; /* the caller's, unchanged while linked: absolute ns */
 } tmlrt__timer_t;
 
 /* A slot is the first timer of a circular list, or NULL; first->prev is the last. */
 typedef struct tmlrt__wheel {
-    uint64_t cursor;                       /* every tick up to here is due */
-    size_t count;                          /* timers linked */
-    tmlrt__timer_t *due;                   /* circular list: due, not yet handed out */
-    uint64_t occupied[TMLRT__WHEEL_LEVELS]; /* bit s: slot s is not empty */
+    uint64_t        cursor;                        /* every tick up to here is due */
+    size_t          count;                         /* timers linked */
+    tmlrt__timer_t *due;                           /* circular list: due, not yet handed out */
+    uint64_t        occupied[TMLRT__WHEEL_LEVELS]; /* bit s: slot s is not empty */
     tmlrt__timer_t *slot[TMLRT__WHEEL_LEVELS][TMLRT__WHEEL_SLOTS];
 } tmlrt__wheel_t;
 
@@ -79,13 +79,11 @@ int64_t tmlrt__wheel_next(const tmlrt__wheel_t *w);
 tmlrt__timer_t *tmlrt__wheel_expire(tmlrt__wheel_t *w, int64_t now_ns, size_t max);
 
 /* Timers linked, due ones included. */
-static inline size_t tmlrt__wheel_count(const tmlrt__wheel_t *w)
-{
+static inline size_t tmlrt__wheel_count(const tmlrt__wheel_t *w) {
     return w->count;
 }
 
-static inline bool tmlrt__timer_is_linked(const tmlrt__timer_t *t)
-{
+static inline bool tmlrt__timer_is_linked(const tmlrt__timer_t *t) {
     return t->prev != NULL;
 }
 

@@ -16,7 +16,7 @@
 #define WORKER__DRIVER_MOST  1024u /* and at the latest, with its last batch still there */
 #define WORKER__DRIVER_NS    200000
 #define WORKER__TIMER_NS     200000 /* between two wakes by timers */
-#define WORKER__DEPTH        64u  /* joins that run their child in place, nested */
+#define WORKER__DEPTH        64u    /* joins that run their child in place, nested */
 #define WORKER__INJECT_BATCH 32u
 #define WORKER__STEAL_BATCH  16u
 #define WORKER__DEQUE_SLOTS  256u
@@ -203,7 +203,8 @@ static tmlrt_task_t *worker__pick_inject(tmlrt__worker_t *w) {
     size_t        n = tmlrt__inject_pop(q, tasks, share);
     if (n == 0) return NULL;
     TMLRT__COUNT(w->count.injected, n);
-    for (size_t i = 1; i < n; i++) worker__push_fifo(w, tasks[i]);
+    for (size_t i = 1; i < n; i++)
+        worker__push_fifo(w, tasks[i]);
     if (n > 1) tmlrt__scheduler_notify(w->sched, false);
     return tasks[0];
 }
@@ -273,11 +274,12 @@ static void worker__ask(tmlrt__worker_t *w, bool forced) {
     int64_t took = now - w->asked_at;
     if (took > WORKER__DRIVER_NS) {
         int64_t fit = (int64_t)w->since_driver * WORKER__DRIVER_NS / took;
-        w->interval = fit < 1 ? 1 : fit > WORKER__DRIVER_POLLS ? WORKER__DRIVER_POLLS
-                                                               : (uint32_t)fit;
+        w->interval = fit < 1                      ? 1
+                      : fit > WORKER__DRIVER_POLLS ? WORKER__DRIVER_POLLS
+                                                   : (uint32_t)fit;
     } else {
-        w->interval = 2 * w->interval < WORKER__DRIVER_POLLS ? 2 * w->interval
-                                                             : WORKER__DRIVER_POLLS;
+        w->interval =
+            2 * w->interval < WORKER__DRIVER_POLLS ? 2 * w->interval : WORKER__DRIVER_POLLS;
     }
     w->asked_at = now;
     w->since_driver = 0;
@@ -295,7 +297,8 @@ static bool worker__driver_is_due(tmlrt__worker_t *w) {
 static tmlrt_task_t *worker__steal_queue(tmlrt__worker_t *w, tmlrt__deque_t *q, bool batch) {
     void          *item = NULL;
     tmlrt__steal_t s;
-    do s = tmlrt__deque_steal(q, &item);
+    do
+        s = tmlrt__deque_steal(q, &item);
     while (s == TMLRT__STEAL_RETRY);
     if (s != TMLRT__STEAL_GOT) return NULL;
     uint64_t stolen = 1;

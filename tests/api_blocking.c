@@ -127,7 +127,7 @@ static void *job_look_around(void *arg) {
     }
     /* Spawns of its own, joined in place. */
     require(join(spawn(NULL, job_return, &x, 0)) == &x);
-    tally_t tally = {0};
+    tally_t       tally = {0};
     tmlrt_task_t *t = unit_spawn(NULL, &tally, body_ready, NULL);
     require(tmlrt_join(t, NULL) == TMLRT_OK);
     tmlrt_task_release(t);
@@ -154,7 +154,8 @@ static int32_t body_joins_job(unit_t *u, tmlrt_cx_t *cx) {
 }
 
 static void *fiber_joins_jobs(void *arg) {
-    for (int i = 0; i < 100; i++) require(join(spawn(NULL, job_return, arg, 0)) == arg);
+    for (int i = 0; i < 100; i++)
+        require(join(spawn(NULL, job_return, arg, 0)) == arg);
     return arg;
 }
 
@@ -165,7 +166,8 @@ static void tasks_and_fibers_wait_for_jobs(void **state) {
     tmlrt_task_t    *fibers[8];
     for (int i = 0; i < 8; i++)
         assert_int_equal(tmlrt_go(rt, fiber_joins_jobs, &tally, NULL, &fibers[i]), TMLRT_OK);
-    for (int i = 0; i < 8; i++) assert_ptr_equal(join(fibers[i]), &tally);
+    for (int i = 0; i < 8; i++)
+        assert_ptr_equal(join(fibers[i]), &tally);
     for (int i = 0; i < 100; i++)
         assert_int_equal(unit_run(rt, &tally, body_joins_job, &tally), TMLRT_OK);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
@@ -179,14 +181,16 @@ static void a_class_takes_no_more_than_its_quota(void **state) {
         gate_t        g = {0};
         int           x;
         tmlrt_task_t *task[10];
-        for (int i = 0; i < 10; i++) task[i] = spawn(rt, job_gate, &g, cls);
+        for (int i = 0; i < 10; i++)
+            task[i] = spawn(rt, job_gate, &g, cls);
         wait_until(atomic_load(&g.inside) == quota[cls]);
         /* The others go on beside it. */
         for (uint32_t other = 0; other < 3; other++)
             if (other != cls) assert_ptr_equal(join(spawn(rt, job_return, &x, other)), &x);
         assert_int_equal(atomic_load(&g.inside), quota[cls]);
         atomic_store(&g.open, 1);
-        for (int i = 0; i < 10; i++) assert_ptr_equal(join(task[i]), &g);
+        for (int i = 0; i < 10; i++)
+            assert_ptr_equal(join(task[i]), &g);
     }
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
@@ -290,7 +294,8 @@ static void a_job_that_stays_is_named_and_the_wait_is_bounded(void **state) {
     assert_int_equal(tmlrt_spawn_blocking(rt, job_return, &g, 0, NULL, NULL), TMLRT_ESHUTDOWN);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_EBUSY);
     atomic_store(&g.open, 1);
-    while (tmlrt_runtime_destroy(rt) == TMLRT_EBUSY) (void)sched_yield();
+    while (tmlrt_runtime_destroy(rt) == TMLRT_EBUSY)
+        (void)sched_yield();
 }
 
 static void *job_spawns_late(void *arg) {
@@ -315,10 +320,12 @@ static void jobs_may_spawn_until_the_shutdown_is_over(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
+static uint64_t seed;
+
 static void many_threads_spawn_abort_and_join(void *arg, int i) {
     tmlrt_runtime_t *rt = arg;
     random_t         r;
-    random_seed(&r, test_seed() + (uint64_t)i);
+    random_seed(&r, seed + (uint64_t)i);
     for (int n = scaled(2000); n > 0; n--) {
         tmlrt_task_t *task = spawn(rt, job_return, &r, random_below(&r, 3));
         void         *value = NULL;
@@ -334,6 +341,7 @@ static void many_threads_spawn_abort_and_join(void *arg, int i) {
 
 static void stress(void **state) {
     (void)state;
+    seed = test_seed();
     for (uint32_t threads = 1; threads < 6; threads += 2) {
         tmlrt_runtime_t *rt = runtime_with(threads, 0);
         on_threads(4, many_threads_spawn_abort_and_join, rt);

@@ -21,9 +21,9 @@
 
 typedef struct world {
     tmlrt_runtime_t *rt;
-    tmlrt_sock_t *listener;
-    tmlrt_addr_t addr;
-    atomic_int served, told;
+    tmlrt_sock_t    *listener;
+    tmlrt_addr_t     addr;
+    atomic_int       served, told;
 } world_t;
 
 static tmlrt_task_t *go(tmlrt_runtime_t *rt, void *(*fn)(void *), void *arg) {
@@ -42,8 +42,8 @@ static void join_all(tmlrt_task_t **task, int n) {
 /* The echo server, a fiber a connection. */
 static void *fiber_echoes(void *arg) {
     tmlrt_sock_t *sock = arg;
-    char buf[512];
-    int64_t n;
+    char          buf[512];
+    int64_t       n;
     while ((n = tmlrt_read(sock, buf, sizeof buf)) > 0)
         if (tmlrt_write(sock, buf, (size_t)n) != n) break;
     tmlrt_sock_release(sock);
@@ -51,7 +51,7 @@ static void *fiber_echoes(void *arg) {
 }
 
 static void *fiber_accepts(void *arg) {
-    world_t *w = arg;
+    world_t      *w = arg;
     tmlrt_sock_t *sock;
     while (tmlrt_accept(w->listener, &sock) == TMLRT_OK) {
         atomic_fetch_add(&w->served, 1);
@@ -62,8 +62,8 @@ static void *fiber_accepts(void *arg) {
 
 /* The same function is a client on a fiber and on a thread. */
 static void *client(void *arg) {
-    world_t *w = arg;
-    char out[3000], in[3000], tail[8];
+    world_t      *w = arg;
+    char          out[3000], in[3000], tail[8];
     tmlrt_sock_t *sock = NULL;
     tmlrt_iovec_t iov[3] = {{out, 1000}, {out + 1000, 0}, {out + 1000, 2000}};
     tmlrt_iovec_t into[2] = {{tail, 3}, {tail + 3, 2}};
@@ -96,11 +96,12 @@ static void thread_client(void *arg, int i) {
 
 static void fibers_and_threads_make_the_same_calls(void **state) {
     (void)state;
-    world_t w = {.rt = runtime_multi(2)};
+    world_t       w = {.rt = runtime_multi(2)};
     tmlrt_task_t *acceptor, *clients[8];
     w.listener = listener_on(w.rt, &w.addr);
     acceptor = go(w.rt, fiber_accepts, &w);
-    for (int i = 0; i < 8; i++) clients[i] = go(w.rt, client, &w);
+    for (int i = 0; i < 8; i++)
+        clients[i] = go(w.rt, client, &w);
     on_threads(3, thread_client, &w);
     join_all(clients, 8);
     assert_int_equal(atomic_load(&w.served), 11);
@@ -112,7 +113,7 @@ static void fibers_and_threads_make_the_same_calls(void **state) {
 
 static void the_owner_of_a_current_thread_runtime_drives_it_by_its_calls(void **state) {
     (void)state;
-    world_t w = {.rt = runtime_current_thread()};
+    world_t       w = {.rt = runtime_current_thread()};
     tmlrt_task_t *acceptor;
     w.listener = listener_on(w.rt, &w.addr);
     acceptor = go(w.rt, fiber_accepts, &w);
@@ -127,15 +128,15 @@ static void the_owner_of_a_current_thread_runtime_drives_it_by_its_calls(void **
 /* ---- deadlines -------------------------------------------------------------------------------- */
 
 static void *every_wait_times_out(void *arg) {
-    world_t *w = arg;
-    int peer, fds[2], hang[3];
-    char c;
-    tmlrt_sock_t *sock = sock_and_peer(w->rt, &peer), *out = NULL;
-    tmlrt_fd_t *reg = NULL;
-    tmlrt_iovec_t iov = {&c, 1};
+    world_t         *w = arg;
+    int              peer, fds[2], hang[3];
+    char             c;
+    tmlrt_sock_t    *sock = sock_and_peer(w->rt, &peer), *out = NULL;
+    tmlrt_fd_t      *reg = NULL;
+    tmlrt_iovec_t    iov = {&c, 1};
     tmlrt_interval_t iv;
-    tmlrt_addr_t hanging = hanging_addr(hang);
-    int64_t at = tmlrt_now(w->rt) + 5 * TMLRT_MS;
+    tmlrt_addr_t     hanging = hanging_addr(hang);
+    int64_t          at = tmlrt_now(w->rt) + 5 * TMLRT_MS;
     require(tmlrt_read_until(sock, &c, 1, at) == TMLRT_ETIMEDOUT);
     require(tmlrt_now(w->rt) >= at);
     require(tmlrt_read_exact_until(sock, &c, 1, at) == TMLRT_ETIMEDOUT);
@@ -154,7 +155,8 @@ static void *every_wait_times_out(void *arg) {
     /* What is there already is had after the deadline, too. */
     raw_send(peer, "x", 1);
     int64_t n;
-    while ((n = tmlrt_read_until(sock, &c, 1, at)) == TMLRT_ETIMEDOUT) (void)tmlrt_yield();
+    while ((n = tmlrt_read_until(sock, &c, 1, at)) == TMLRT_ETIMEDOUT)
+        (void)tmlrt_yield();
     require(n == 1 && c == 'x');
     require(tmlrt_write_until(sock, "y", 1, at) == 1);
     require(raw_recv(peer, &c, 1) == 1);
@@ -165,7 +167,8 @@ static void *every_wait_times_out(void *arg) {
         n = tmlrt_write_until(sock, much, sizeof much, tmlrt_now(w->rt) + TMLRT_MS);
     while (n == sizeof much);
     require(n == TMLRT_ETIMEDOUT);
-    for (int i = 0; i < 3; i++) close(hang[i]);
+    for (int i = 0; i < 3; i++)
+        close(hang[i]);
     close(fds[0]);
     close(fds[1]);
     close(peer);
@@ -175,7 +178,7 @@ static void *every_wait_times_out(void *arg) {
 
 static void deadlines_end_the_wait(void **state) {
     (void)state;
-    world_t w = {.rt = runtime_multi(2)};
+    world_t       w = {.rt = runtime_multi(2)};
     tmlrt_task_t *task;
     w.listener = listener_on(w.rt, &w.addr);
     every_wait_times_out(&w);
@@ -189,7 +192,7 @@ static void times_are_never_early(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_virtual();
     tmlrt_interval_t iv;
-    int64_t start = tmlrt_now(rt);
+    int64_t          start = tmlrt_now(rt);
     assert_int_equal(tmlrt_sleep_until(0), TMLRT_OK);
     assert_int_equal(tmlrt_sleep_until(start + 3600 * TMLRT_S), TMLRT_OK);
     assert_true(tmlrt_now(rt) >= start + 3600 * TMLRT_S);
@@ -206,9 +209,9 @@ static void times_are_never_early(void **state) {
 /* ---- cancellation ----------------------------------------------------------------------------- */
 
 static void *fiber_told_by_its_waits(void *arg) {
-    world_t *w = arg;
-    int peer;
-    char c;
+    world_t      *w = arg;
+    int           peer;
+    char          c;
     tmlrt_sock_t *sock = sock_and_peer(w->rt, &peer);
     atomic_store(&w->told, 1);
     require(tmlrt_read(sock, &c, 1) == TMLRT_ECANCELED);
@@ -229,7 +232,7 @@ static void *fiber_told_by_its_waits(void *arg) {
 
 static void a_cancelled_fiber_is_told_by_every_call(void **state) {
     (void)state;
-    world_t w = {.rt = runtime_multi(2)};
+    world_t       w = {.rt = runtime_multi(2)};
     tmlrt_task_t *task = go(w.rt, fiber_told_by_its_waits, &w);
     wait_until(atomic_load(&w.told) == 1);
     assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
@@ -241,8 +244,8 @@ static void a_cancelled_fiber_is_told_by_every_call(void **state) {
 
 /* Always ready, but never for itself alone. */
 static void *fiber_talks_to_itself(void *arg) {
-    world_t *w = arg;
-    int peer;
+    world_t      *w = arg;
+    int           peer;
     tmlrt_sock_t *sock = sock_and_peer(w->rt, &peer);
     while (atomic_load(&w->told) == 0) {
         char c;
@@ -261,7 +264,7 @@ static void *fiber_tells(void *arg) {
 
 static void a_fiber_that_never_has_to_wait_lets_others_run(void **state) {
     (void)state;
-    world_t w = {.rt = runtime_multi(1)};
+    world_t       w = {.rt = runtime_multi(1)};
     tmlrt_task_t *task[2];
     task[0] = go(w.rt, fiber_talks_to_itself, &w);
     task[1] = go(w.rt, fiber_tells, &w);
@@ -272,11 +275,11 @@ static void a_fiber_that_never_has_to_wait_lets_others_run(void **state) {
 /* ---- errors ------------------------------------------------------------------------------------ */
 
 static int32_t body_calls(unit_t *u, tmlrt_cx_t *cx) {
-    tmlrt_sock_t *sock = u->arg, *out = NULL;
-    tmlrt_addr_t addr = loopback();
-    tmlrt_iovec_t iov = {&addr, 1};
+    tmlrt_sock_t    *sock = u->arg, *out = NULL;
+    tmlrt_addr_t     addr = loopback();
+    tmlrt_iovec_t    iov = {&addr, 1};
     tmlrt_interval_t iv;
-    char c;
+    char             c;
     (void)cx;
     tmlrt_interval_init(&iv, NULL, 0, 1, TMLRT_MISSED_SKIP);
     require(tmlrt_read(sock, &c, 1) == TMLRT_EDEADLK);
@@ -295,9 +298,9 @@ static int32_t body_calls(unit_t *u, tmlrt_cx_t *cx) {
 static void calls_are_refused_where_nobody_may_block(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tally_t tally = {0};
-    int peer;
-    tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
+    tally_t          tally = {0};
+    int              peer;
+    tmlrt_sock_t    *sock = sock_and_peer(rt, &peer);
     raw_send(peer, "x", 1);
     assert_int_equal(unit_run(rt, &tally, body_calls, sock), 0);
     tmlrt_sock_release(sock);
@@ -308,12 +311,12 @@ static void calls_are_refused_where_nobody_may_block(void **state) {
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tmlrt_addr_t addr, none = {0};
-    tmlrt_sock_t *listener = listener_on(rt, &addr), *out = NULL;
-    tmlrt_iovec_t iov = {&addr, 1};
-    int peer;
-    char c;
-    tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
+    tmlrt_addr_t     addr, none = {0};
+    tmlrt_sock_t    *listener = listener_on(rt, &addr), *out = NULL;
+    tmlrt_iovec_t    iov = {&addr, 1};
+    int              peer;
+    char             c;
+    tmlrt_sock_t    *sock = sock_and_peer(rt, &peer);
     assert_int_equal(tmlrt_read(NULL, &c, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_read(listener, &c, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_read(sock, NULL, 1), TMLRT_EINVAL);

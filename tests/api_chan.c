@@ -21,17 +21,17 @@ static void nop(void *data) {
     (void)data;
 }
 static const tmlrt_waker_vtable_t nop_vtable = {nop_clone, nop, nop, nop};
-static void nop_clone(void *data, tmlrt_waker_t *out) {
-    *out = (tmlrt_waker_t){data, &nop_vtable};
+static void                       nop_clone(void *data, tmlrt_waker_t *out) {
+                          *out = (tmlrt_waker_t){data, &nop_vtable};
 }
 
 static int32_t poll_here(tmlrt_op_t *op) {
     tmlrt_waker_t waker = {NULL, &nop_vtable};
-    tmlrt_cx_t cx = {&waker, NULL, {NULL, NULL}};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
     return tmlrt_op_poll(op, &cx);
 }
 
-#define assert_waits(op)    assert_int_equal(poll_here(op), TMLRT_PENDING)
+#define assert_waits(op) assert_int_equal(poll_here(op), TMLRT_PENDING)
 #define assert_ends(op, r)                                                                         \
     do {                                                                                           \
         assert_int_equal(poll_here(op), TMLRT_READY);                                              \
@@ -61,45 +61,73 @@ static int recv(tmlrt_chan_t *ch) {
     return e == TMLRT_OK ? v : e;
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------------------------- */
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_chan_t *ch = chan_of(1);
-    tmlrt_oneshot_t *one;
-    tmlrt_broadcast_t *bc;
+    tmlrt_op_t            op = TMLRT_OP_INIT;
+    tmlrt_chan_t         *ch = chan_of(1);
+    tmlrt_oneshot_t      *one;
+    tmlrt_broadcast_t    *bc;
     tmlrt_subscription_t *sub;
-    tmlrt_watch_t *w;
-    int v = 0;
-    uint64_t seen = 0;
+    tmlrt_watch_t        *w;
+    int                   v = 0;
+    uint64_t              seen = 0;
     assert_ok(tmlrt_oneshot_create(&one, sizeof v));
     assert_ok(tmlrt_broadcast_create(&bc, sizeof v, 1));
     assert_ok(tmlrt_broadcast_subscribe(bc, &sub));
     assert_ok(tmlrt_watch_create(&w, sizeof v, &v));
     int bad[] = {
-        tmlrt_chan_create(NULL, 1, 1), tmlrt_chan_close(NULL), tmlrt_op_send(&op, NULL, &v),
-        tmlrt_op_send(&op, ch, NULL), tmlrt_op_send(NULL, ch, &v), tmlrt_op_recv(&op, NULL, &v),
-        tmlrt_op_recv(&op, ch, NULL), tmlrt_chan_send(NULL, &v), tmlrt_chan_send(ch, NULL),
-        tmlrt_chan_recv(NULL, &v), tmlrt_chan_recv(ch, NULL), tmlrt_chan_send_until(NULL, &v, 0),
-        tmlrt_chan_recv_until(NULL, &v, 0), tmlrt_chan_try_send(NULL, &v),
-        tmlrt_chan_try_send(ch, NULL), tmlrt_chan_try_recv(NULL, &v),
-        tmlrt_chan_try_recv(ch, NULL), (int)tmlrt_chan_length(NULL),
-        tmlrt_oneshot_create(NULL, 1), tmlrt_oneshot_close(NULL), tmlrt_oneshot_send(NULL, &v),
-        tmlrt_oneshot_send(one, NULL), tmlrt_op_oneshot(&op, NULL, &v),
-        tmlrt_op_oneshot(&op, one, NULL), tmlrt_oneshot_recv(NULL, &v),
-        tmlrt_oneshot_recv(one, NULL), tmlrt_oneshot_recv_until(NULL, &v, 0),
-        tmlrt_broadcast_create(NULL, 1, 1), tmlrt_broadcast_create(&bc, 1, 0),
-        tmlrt_broadcast_close(NULL), (int)tmlrt_broadcast_send(NULL, &v),
-        (int)tmlrt_broadcast_send(bc, NULL), tmlrt_broadcast_subscribe(NULL, &sub),
-        tmlrt_broadcast_subscribe(bc, NULL), tmlrt_op_broadcast(&op, NULL, &v),
-        tmlrt_op_broadcast(&op, sub, NULL), (int)tmlrt_broadcast_recv(NULL, &v),
-        (int)tmlrt_broadcast_recv(sub, NULL), (int)tmlrt_broadcast_recv_until(NULL, &v, 0),
-        tmlrt_watch_create(NULL, 1, &v), tmlrt_watch_create(&w, 1, NULL),
-        tmlrt_watch_close(NULL), tmlrt_watch_set(NULL, &v), tmlrt_watch_set(w, NULL),
-        tmlrt_watch_get(NULL, &v, NULL), tmlrt_op_changed(&op, NULL, &v, &seen),
-        tmlrt_op_changed(&op, w, &v, NULL), tmlrt_watch_changed(NULL, &v, &seen),
-        tmlrt_watch_changed(w, &v, NULL), tmlrt_watch_changed_until(NULL, &v, &seen, 0),
+        tmlrt_chan_create(NULL, 1, 1),
+        tmlrt_chan_close(NULL),
+        tmlrt_op_send(&op, NULL, &v),
+        tmlrt_op_send(&op, ch, NULL),
+        tmlrt_op_send(NULL, ch, &v),
+        tmlrt_op_recv(&op, NULL, &v),
+        tmlrt_op_recv(&op, ch, NULL),
+        tmlrt_chan_send(NULL, &v),
+        tmlrt_chan_send(ch, NULL),
+        tmlrt_chan_recv(NULL, &v),
+        tmlrt_chan_recv(ch, NULL),
+        tmlrt_chan_send_until(NULL, &v, 0),
+        tmlrt_chan_recv_until(NULL, &v, 0),
+        tmlrt_chan_try_send(NULL, &v),
+        tmlrt_chan_try_send(ch, NULL),
+        tmlrt_chan_try_recv(NULL, &v),
+        tmlrt_chan_try_recv(ch, NULL),
+        (int)tmlrt_chan_length(NULL),
+        tmlrt_oneshot_create(NULL, 1),
+        tmlrt_oneshot_close(NULL),
+        tmlrt_oneshot_send(NULL, &v),
+        tmlrt_oneshot_send(one, NULL),
+        tmlrt_op_oneshot(&op, NULL, &v),
+        tmlrt_op_oneshot(&op, one, NULL),
+        tmlrt_oneshot_recv(NULL, &v),
+        tmlrt_oneshot_recv(one, NULL),
+        tmlrt_oneshot_recv_until(NULL, &v, 0),
+        tmlrt_broadcast_create(NULL, 1, 1),
+        tmlrt_broadcast_create(&bc, 1, 0),
+        tmlrt_broadcast_close(NULL),
+        (int)tmlrt_broadcast_send(NULL, &v),
+        (int)tmlrt_broadcast_send(bc, NULL),
+        tmlrt_broadcast_subscribe(NULL, &sub),
+        tmlrt_broadcast_subscribe(bc, NULL),
+        tmlrt_op_broadcast(&op, NULL, &v),
+        tmlrt_op_broadcast(&op, sub, NULL),
+        (int)tmlrt_broadcast_recv(NULL, &v),
+        (int)tmlrt_broadcast_recv(sub, NULL),
+        (int)tmlrt_broadcast_recv_until(NULL, &v, 0),
+        tmlrt_watch_create(NULL, 1, &v),
+        tmlrt_watch_create(&w, 1, NULL),
+        tmlrt_watch_close(NULL),
+        tmlrt_watch_set(NULL, &v),
+        tmlrt_watch_set(w, NULL),
+        tmlrt_watch_get(NULL, &v, NULL),
+        tmlrt_op_changed(&op, NULL, &v, &seen),
+        tmlrt_op_changed(&op, w, &v, NULL),
+        tmlrt_watch_changed(NULL, &v, &seen),
+        tmlrt_watch_changed(w, &v, NULL),
+        tmlrt_watch_changed_until(NULL, &v, &seen, 0),
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(bad[i], TMLRT_EINVAL);
@@ -128,7 +156,7 @@ static void bad_arguments_are_refused(void **state) {
     tmlrt_watch_release(w);
 }
 
-/* ---- bounded ------------------------------------------------------------------------------------ */
+/* ---- bounded ------------------------------------------------------------------------------- */
 
 static void items_come_out_in_order_and_the_channel_fills(void **state) {
     (void)state;
@@ -187,7 +215,7 @@ static void waiting_receivers_are_served_in_order(void **state) {
     (void)state;
     enum { N = 100 };
     static tmlrt_op_t ops[N];
-    static int got[N];
+    static int        got[N];
     memset(ops, 0, sizeof ops);
     tmlrt_chan_t *ch = chan_of(N);
     for (int i = 0; i < N; i++) {
@@ -211,7 +239,7 @@ static void waiting_senders_are_served_in_order(void **state) {
     (void)state;
     enum { N = 10 };
     tmlrt_op_t ops[N];
-    int v[N];
+    int        v[N];
     memset(ops, 0, sizeof ops);
     tmlrt_chan_t *ch = chan_of(1);
     assert_ok(send(ch, -1));
@@ -234,8 +262,8 @@ static void waiting_senders_are_served_in_order(void **state) {
 static void a_cancelled_receiver_passes_its_item_on(void **state) {
     (void)state;
     tmlrt_chan_t *ch = chan_of(4);
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
-    int va = 0, vb = 0;
+    tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
+    int           va = 0, vb = 0;
     tmlrt_op_recv(&a, ch, &va);
     tmlrt_op_recv(&b, ch, &vb);
     assert_waits(&a);
@@ -256,8 +284,8 @@ static void a_cancelled_receiver_passes_its_item_on(void **state) {
 static void a_cancelled_sender_has_not_sent(void **state) {
     (void)state;
     tmlrt_chan_t *ch = chan_of(1);
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
-    int va = 1, vb = 2;
+    tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
+    int           va = 1, vb = 2;
     assert_ok(send(ch, 0));
     tmlrt_op_send(&a, ch, &va);
     tmlrt_op_send(&b, ch, &vb);
@@ -274,8 +302,8 @@ static void a_cancelled_sender_has_not_sent(void **state) {
 static void close_lets_receivers_drain(void **state) {
     (void)state;
     tmlrt_chan_t *ch = chan_of(2);
-    tmlrt_op_t s = TMLRT_OP_INIT, t = TMLRT_OP_INIT;
-    int v = 5;
+    tmlrt_op_t    s = TMLRT_OP_INIT, t = TMLRT_OP_INIT;
+    int           v = 5;
     assert_ok(send(ch, 1));
     assert_ok(send(ch, 2));
     tmlrt_op_send(&s, ch, &v);
@@ -300,8 +328,8 @@ static void nobody_is_told_of_the_end_while_an_item_is_reserved(void **state) {
     (void)state;
     for (int cancel = 0; cancel < 2; cancel++) {
         tmlrt_chan_t *ch = chan_of(2);
-        tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT;
-        int va = 0, vb = 0, vc = 0;
+        tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT;
+        int           va = 0, vb = 0, vc = 0;
         tmlrt_op_recv(&a, ch, &va);
         tmlrt_op_recv(&b, ch, &vb);
         tmlrt_op_recv(&c, ch, &vc);
@@ -327,8 +355,8 @@ static void nobody_is_told_of_the_end_while_an_item_is_reserved(void **state) {
 static void a_rendezvous_waits_for_the_other(void **state) {
     (void)state;
     tmlrt_chan_t *ch = chan_of(0);
-    tmlrt_op_t s = TMLRT_OP_INIT, t = TMLRT_OP_INIT, r = TMLRT_OP_INIT;
-    int vs = 1, vt = 2, vr = 0;
+    tmlrt_op_t    s = TMLRT_OP_INIT, t = TMLRT_OP_INIT, r = TMLRT_OP_INIT;
+    int           vs = 1, vt = 2, vr = 0;
     assert_int_equal(send(ch, 9), TMLRT_EAGAIN);
     assert_int_equal(recv(ch), TMLRT_EAGAIN);
     tmlrt_op_send(&s, ch, &vs);
@@ -363,9 +391,9 @@ static void a_rendezvous_waits_for_the_other(void **state) {
 static void a_select_moves_at_most_one_item(void **state) {
     (void)state;
     tmlrt_chan_t *in[2] = {chan_of(2), chan_of(2)}, *out = chan_of(1);
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
-    tmlrt_op_t *ops[] = {&a, &b, &c};
-    int va = 0, vb = 0, vc = 3;
+    tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t   *ops[] = {&a, &b, &c};
+    int           va = 0, vb = 0, vc = 3;
     assert_ok(send(out, 0));
     for (int i = 0; i < 3; i++) {
         tmlrt_op_recv(&a, in[0], &va);
@@ -393,8 +421,8 @@ static void a_select_moves_at_most_one_item(void **state) {
 static void a_deadline_moves_nothing(void **state) {
     (void)state;
     tmlrt_chan_t *ch = chan_of(1);
-    int v = 4;
-    int64_t until = tmlrt_now(NULL) + TMLRT_MS;
+    int           v = 4;
+    int64_t       until = tmlrt_now(NULL) + TMLRT_MS;
     assert_int_equal(tmlrt_chan_recv_until(ch, &v, until), TMLRT_ETIMEDOUT);
     assert_true(tmlrt_now(NULL) >= until);
     assert_ok(tmlrt_chan_send_until(ch, &v, until)); /* it does not have to wait */
@@ -404,13 +432,13 @@ static void a_deadline_moves_nothing(void **state) {
     tmlrt_chan_release(ch);
 }
 
-/* ---- oneshot ------------------------------------------------------------------------------------- */
+/* ---- oneshot ------------------------------------------------------------------------------- */
 
 static void a_oneshot_gives_its_item_once(void **state) {
     (void)state;
     tmlrt_oneshot_t *o;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT;
-    int v = 6, va = 0, vb = 0, vc = 0;
+    tmlrt_op_t       a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT;
+    int              v = 6, va = 0, vb = 0, vc = 0;
     assert_ok(tmlrt_oneshot_create(&o, sizeof v));
     tmlrt_op_oneshot(&a, o, &va);
     tmlrt_op_oneshot(&b, o, &vb);
@@ -447,7 +475,7 @@ static void a_oneshot_gives_its_item_once(void **state) {
     tmlrt_oneshot_release(o);
 }
 
-/* ---- broadcast ------------------------------------------------------------------------------------ */
+/* ---- broadcast ----------------------------------------------------------------------------- */
 
 static int64_t next(tmlrt_subscription_t *sub, int *v) {
     return tmlrt_broadcast_recv_until(sub, v, tmlrt_now(NULL));
@@ -455,9 +483,9 @@ static int64_t next(tmlrt_subscription_t *sub, int *v) {
 
 static void every_subscriber_sees_every_item_or_how_many_it_lost(void **state) {
     (void)state;
-    tmlrt_broadcast_t *bc;
+    tmlrt_broadcast_t    *bc;
     tmlrt_subscription_t *a, *b;
-    int v = 0, i = 0;
+    int                   v = 0, i = 0;
     assert_ok(tmlrt_broadcast_create(&bc, sizeof v, 3)); /* rounded up to 4 */
     assert_int_equal(tmlrt_broadcast_send(bc, &i), 0);
     assert_ok(tmlrt_broadcast_subscribe(bc, &a));
@@ -498,19 +526,19 @@ static void every_subscriber_sees_every_item_or_how_many_it_lost(void **state) {
     tmlrt_subscription_release(b);
 }
 
-/* ---- watch ---------------------------------------------------------------------------------------- */
+/* ---- watch --------------------------------------------------------------------------------- */
 
 static void a_watch_shows_the_latest_value_once(void **state) {
     (void)state;
     tmlrt_watch_t *w;
-    int v = 1, got = 0;
-    uint64_t seen = 0, other;
+    int            v = 1, got = 0;
+    uint64_t       seen = 0, other;
     assert_ok(tmlrt_watch_create(&w, sizeof v, &v));
     assert_ok(tmlrt_watch_changed(w, &got, &seen));
     assert_int_equal(got, 1);
     assert_int_equal(tmlrt_watch_changed_until(w, &got, &seen, tmlrt_now(NULL)), TMLRT_ETIMEDOUT);
     tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
-    uint64_t seen_b = seen;
+    uint64_t   seen_b = seen;
     tmlrt_op_changed(&a, w, &got, &seen);
     tmlrt_op_changed(&b, w, NULL, &seen_b);
     assert_waits(&a);
@@ -541,12 +569,12 @@ static void a_watch_shows_the_latest_value_once(void **state) {
     tmlrt_watch_release(w);
 }
 
-/* ---- tasks, fibers, threads ----------------------------------------------------------------------- */
+/* ---- tasks, fibers, threads ---------------------------------------------------------------- */
 
 typedef struct flow {
-    tmlrt_chan_t *ch;
-    int rounds;
-    atomic_llong sent, received, count;
+    tmlrt_chan_t      *ch;
+    int                rounds;
+    atomic_llong       sent, received, count;
     tmlrt_wait_group_t senders, receivers;
 } flow_t;
 
@@ -562,7 +590,7 @@ static void *send_by_calls(void *arg) {
 
 static void *recv_by_calls(void *arg) {
     flow_t *f = arg;
-    int v;
+    int     v;
     while (tmlrt_chan_recv(f->ch, &v) == TMLRT_OK) {
         atomic_fetch_add(&f->received, v);
         atomic_fetch_add(&f->count, 1);
@@ -610,8 +638,8 @@ static void tasks_fibers_and_threads_share_a_channel(void **state) {
     static const size_t capacities[] = {0, 1, 7, 1024, TMLRT_CHAN_UNBOUNDED};
     for (size_t k = 0; k < sizeof capacities / sizeof capacities[0]; k++) {
         tmlrt_runtime_t *rt = runtime_multi(2);
-        tally_t tally = {0};
-        flow_t f;
+        tally_t          tally = {0};
+        flow_t           f;
         memset(&f, 0, sizeof f);
         f.rounds = scaled(3000);
         f.ch = chan_of(capacities[k]);
@@ -650,8 +678,8 @@ static int32_t body_may_not_block(unit_t *u, tmlrt_cx_t *cx) {
 static void a_call_inside_a_stackless_poll_does_not_block(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    tmlrt_chan_t *ch = chan_of(1);
+    tally_t          tally = {0};
+    tmlrt_chan_t    *ch = chan_of(1);
     assert_int_equal(unit_run(rt, &tally, body_may_not_block, ch), 0);
     tmlrt_chan_release(ch);
     assert_ok(tmlrt_runtime_destroy(rt));
@@ -659,7 +687,7 @@ static void a_call_inside_a_stackless_poll_does_not_block(void **state) {
 
 static void *recv_until_cancelled(void *arg) {
     tmlrt_chan_t *ch = arg;
-    int v, n = 0;
+    int           v, n = 0;
     while (tmlrt_chan_recv(ch, &v) == TMLRT_OK)
         n++;
     require(tmlrt_chan_recv(ch, &v) == TMLRT_ECANCELED);
@@ -673,8 +701,8 @@ static void *recv_until_cancelled(void *arg) {
 static void a_cancelled_fiber_gets_no_more_items(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    tmlrt_chan_t *ch = chan_of(TMLRT_CHAN_UNBOUNDED);
-    tmlrt_task_t *task;
+    tmlrt_chan_t    *ch = chan_of(TMLRT_CHAN_UNBOUNDED);
+    tmlrt_task_t    *task;
     assert_ok(tmlrt_go(rt, recv_until_cancelled, ch, NULL, &task));
     for (int i = 0; i < 1000; i++)
         assert_ok(send(ch, i));

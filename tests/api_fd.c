@@ -23,7 +23,7 @@
 #include "support/unit.h"
 
 static tmlrt_runtime_t *rt;
-static int fds[2]; /* a pair of sockets */
+static int              fds[2]; /* a pair of sockets */
 
 static int setup(void **state) {
     (void)state;
@@ -64,7 +64,7 @@ static void a_wait_is_level_triggered(void **state) {
 static void a_hangup_is_told_to_whoever_waits(void **state) {
     (void)state;
     tmlrt_fd_t *reg = registered();
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t  op = TMLRT_OP_INIT;
     tmlrt_op_fd_wait(&op, reg, TMLRT_FD_READ);
     assert_true(start(&op));
     close(fds[1]);
@@ -95,7 +95,7 @@ typedef struct crowd {
 } crowd_t;
 
 static void wait_and_cancel(void *arg, int i) {
-    crowd_t *c = arg;
+    crowd_t   *c = arg;
     tmlrt_op_t op = TMLRT_OP_INIT;
     for (int n = 0; n < 300; n++) {
         uint32_t interest = (n + i) % 3 == 0 ? TMLRT_FD_WRITE : TMLRT_FD_READ;
@@ -117,8 +117,8 @@ static void a_crowd_on_one_descriptor_is_served(void **state) {
 static void a_registration_outlives_its_runtime(void **state) {
     (void)state;
     tmlrt_runtime_t *second = runtime_multi(1);
-    tmlrt_fd_t *reg = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT, before = TMLRT_OP_INIT;
+    tmlrt_fd_t      *reg = NULL;
+    tmlrt_op_t       op = TMLRT_OP_INIT, before = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_fd_open(second, fds[0], &reg), TMLRT_OK);
     tmlrt_op_fd_wait(&before, reg, TMLRT_FD_READ);
     assert_true(start(&before));
@@ -133,7 +133,7 @@ static void a_registration_outlives_its_runtime(void **state) {
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_fd_t *reg = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t  op = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_fd_open(rt, fds[0], NULL), TMLRT_EINVAL);
     assert_int_equal(tmlrt_fd_open(rt, -1, &reg), TMLRT_EBADF);
     assert_int_equal(tmlrt_fd_open(rt, INTPTR_MAX, &reg), TMLRT_EBADF);
@@ -180,12 +180,12 @@ static void a_descriptor_is_registered_once(void **state) {
 static void a_child_is_refused(void **state) {
     (void)state;
     tmlrt_fd_t *reg = registered();
-    int status;
-    pid_t child = fork();
+    int         status;
+    pid_t       child = fork();
     if (child == 0) {
-        tmlrt_op_t op = TMLRT_OP_INIT;
+        tmlrt_op_t  op = TMLRT_OP_INIT;
         tmlrt_fd_t *other = NULL;
-        bool ok = tmlrt_op_fd_wait(&op, reg, TMLRT_FD_READ) == TMLRT_EFORKED &&
+        bool        ok = tmlrt_op_fd_wait(&op, reg, TMLRT_FD_READ) == TMLRT_EFORKED &&
                   tmlrt_fd_open(rt, fds[1], &other) == TMLRT_EFORKED;
         tmlrt_fd_close(reg);
         _exit(ok ? 0 : 1);

@@ -21,7 +21,7 @@
 #include "support/unit.h"
 
 static tmlrt_runtime_t *rt;
-static bool inherited[256]; /* descriptors that were open before the test began */
+static bool             inherited[256]; /* descriptors that were open before the test began */
 
 static int setup(void **state) {
     (void)state;
@@ -36,8 +36,8 @@ static int teardown(void **state) {
 
 static void a_listener_has_an_address_and_no_peer(void **state) {
     (void)state;
-    tmlrt_addr_t addr, peer;
-    char text[72];
+    tmlrt_addr_t  addr, peer;
+    char          text[72];
     tmlrt_sock_t *listener = listener_on(rt, &addr);
     assert_true(tmlrt_addr_format(&addr, text, sizeof text) > 0);
     assert_memory_equal(text, "127.0.0.1:", 10);
@@ -48,7 +48,7 @@ static void a_listener_has_an_address_and_no_peer(void **state) {
 
 static void an_address_in_use_is_refused(void **state) {
     (void)state;
-    tmlrt_addr_t addr, elsewhere;
+    tmlrt_addr_t  addr, elsewhere;
     tmlrt_sock_t *listener = listener_on(rt, &addr), *other = NULL;
     assert_int_equal(tmlrt_tcp_listen(rt, &addr, NULL, &other), TMLRT_EADDRINUSE);
     assert_int_equal(tmlrt_addr_parse(&elsewhere, "192.0.2.1:0"), TMLRT_OK);
@@ -60,8 +60,8 @@ static void an_address_in_use_is_refused(void **state) {
 static void listeners_share_a_port_when_asked(void **state) {
     (void)state;
     tmlrt_tcp_options_t options = TMLRT_TCP_OPTIONS_INIT;
-    tmlrt_addr_t addr = loopback();
-    tmlrt_sock_t *a = NULL, *b = NULL;
+    tmlrt_addr_t        addr = loopback();
+    tmlrt_sock_t       *a = NULL, *b = NULL;
     options.flags = TMLRT_TCP_REUSEPORT | TMLRT_TCP_NO_REUSEADDR;
     assert_int_equal(tmlrt_tcp_listen(rt, &addr, &options, &a), TMLRT_OK);
     assert_int_equal(tmlrt_sock_local_addr(a, &addr), TMLRT_OK);
@@ -73,9 +73,9 @@ static void listeners_share_a_port_when_asked(void **state) {
 static void ipv6_works_where_there_is_any(void **state) {
     (void)state;
     tmlrt_tcp_options_t options = TMLRT_TCP_OPTIONS_INIT;
-    tmlrt_addr_t addr;
-    tmlrt_sock_t *listener = NULL, *client = NULL, *served = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT, op2 = TMLRT_OP_INIT;
+    tmlrt_addr_t        addr;
+    tmlrt_sock_t       *listener = NULL, *client = NULL, *served = NULL;
+    tmlrt_op_t          op = TMLRT_OP_INIT, op2 = TMLRT_OP_INIT;
     options.flags = TMLRT_TCP_V6ONLY;
     assert_int_equal(tmlrt_addr_parse(&addr, "[::1]:0"), TMLRT_OK);
     int e = tmlrt_tcp_listen(rt, &addr, &options, &listener);
@@ -94,8 +94,8 @@ static void ipv6_works_where_there_is_any(void **state) {
 
 static void every_descriptor_is_close_on_exec_and_sigpipe_never_comes(void **state) {
     (void)state;
-    int peer;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    int           peer;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
     tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
     for (int fd = 3; fd < 256; fd++) {
         int flags = fcntl(fd, F_GETFD);
@@ -113,7 +113,7 @@ static void every_descriptor_is_close_on_exec_and_sigpipe_never_comes(void **sta
 
 static void options_are_checked_and_set(void **state) {
     (void)state;
-    int peer;
+    int           peer;
     tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_NODELAY, 1), TMLRT_OK);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_NODELAY, 2), TMLRT_EINVAL);
@@ -134,10 +134,10 @@ static void options_are_checked_and_set(void **state) {
 
 static void a_closed_socket_says_so_everywhere(void **state) {
     (void)state;
-    int peer;
-    char c;
-    tmlrt_addr_t addr;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    int           peer;
+    char          c;
+    tmlrt_addr_t  addr;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
     tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
     tmlrt_iovec_t iov = {&c, 1};
     assert_int_equal(tmlrt_sock_close(sock), TMLRT_OK);
@@ -158,10 +158,10 @@ static void a_closed_socket_says_so_everywhere(void **state) {
 
 static void bad_streams_are_refused(void **state) {
     (void)state;
-    int peer;
-    char c;
-    tmlrt_addr_t addr;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    int           peer;
+    char          c;
+    tmlrt_addr_t  addr;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
     tmlrt_sock_t *sock = sock_and_peer(rt, &peer), *listener = listener_on(rt, &addr);
     tmlrt_iovec_t iov = {NULL, 1}, huge[2] = {{&c, SIZE_MAX / 2}, {&c, SIZE_MAX / 2}};
     assert_int_equal(tmlrt_op_read(NULL, sock, &c, 1), TMLRT_EINVAL);
@@ -204,14 +204,14 @@ static void bad_streams_are_refused(void **state) {
 
 static void bad_listens_accepts_and_connects_are_refused(void **state) {
     (void)state;
-    int peer;
+    int                 peer;
     tmlrt_tcp_options_t options = TMLRT_TCP_OPTIONS_INIT;
     struct {
         tmlrt_tcp_options_t known;
-        uint64_t tail;
+        uint64_t            tail;
     } larger = {TMLRT_TCP_OPTIONS_INIT, 0};
-    tmlrt_addr_t addr = loopback(), none = {0};
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_addr_t  addr = loopback(), none = {0};
+    tmlrt_op_t    op = TMLRT_OP_INIT;
     tmlrt_sock_t *sock = sock_and_peer(rt, &peer), *out = NULL;
     assert_int_equal(tmlrt_tcp_listen(rt, NULL, NULL, &out), TMLRT_EINVAL);
     assert_int_equal(tmlrt_tcp_listen(rt, &none, NULL, &out), TMLRT_EINVAL);
@@ -254,12 +254,12 @@ static void bad_listens_accepts_and_connects_are_refused(void **state) {
 
 static void a_child_is_refused(void **state) {
     (void)state;
-    int peer, status;
-    char c;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_addr_t addr = loopback();
+    int           peer, status;
+    char          c;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
+    tmlrt_addr_t  addr = loopback();
     tmlrt_sock_t *sock = sock_and_peer(rt, &peer), *out = NULL;
-    pid_t child = fork();
+    pid_t         child = fork();
     if (child == 0) {
         bool ok = tmlrt_op_read(&op, sock, &c, 1) == TMLRT_EFORKED &&
                   tmlrt_try_read(sock, &c, 1) == TMLRT_EFORKED &&

@@ -20,7 +20,7 @@
 #include "support/unit.h"
 
 static tmlrt_runtime_t *rt;
-static atomic_int sigpipes;
+static atomic_int       sigpipes;
 
 static void on_sigpipe(int signo) {
     (void)signo;
@@ -41,7 +41,7 @@ static int teardown(void **state) {
 static void bytes_go_through_and_end(void **state) {
     (void)state;
     tmlrt_sock_t *r = NULL, *w = NULL;
-    char buf[16];
+    char          buf[16];
     tmlrt_iovec_t out[2] = {{"abc", 3}, {"defg", 4}}, in[2] = {{buf, 5}, {buf + 5, 5}};
     assert_int_equal(tmlrt_pipe(rt, &r, &w), TMLRT_OK);
     assert_int_equal(tmlrt_try_read(r, buf, 1), TMLRT_EAGAIN);
@@ -66,7 +66,8 @@ enum { MUCH = 1 << 20 };
 static void *fiber_writes(void *arg) {
     char *much = malloc(MUCH);
     require(much != NULL);
-    for (int i = 0; i < MUCH; i++) much[i] = (char)(i * 7 / 3);
+    for (int i = 0; i < MUCH; i++)
+        much[i] = (char)(i * 7 / 3);
     require(tmlrt_write(arg, much, MUCH) == MUCH);
     free(much);
     tmlrt_sock_release(arg);
@@ -78,9 +79,9 @@ static void much_goes_in_order(void **state) {
     for (int chunk = 1000; chunk <= 100000; chunk *= 10) {
         tmlrt_sock_t *r = NULL, *w = NULL;
         tmlrt_task_t *task;
-        char *buf = malloc((size_t)chunk);
-        int64_t n;
-        int at = 0;
+        char         *buf = malloc((size_t)chunk);
+        int64_t       n;
+        int           at = 0;
         assert_int_equal(tmlrt_pipe(rt, &r, &w), TMLRT_OK);
         assert_int_equal(tmlrt_go(rt, fiber_writes, w, NULL, &task), TMLRT_OK);
         while ((n = tmlrt_read(r, buf, (size_t)chunk)) > 0)
@@ -127,7 +128,7 @@ static void thread_writes_to_nobody(void *arg, int i) {
 static void sigpipe_never_comes(void **state) {
     (void)state;
     struct sigaction watch, before;
-    tmlrt_task_t *task;
+    tmlrt_task_t    *task;
     memset(&watch, 0, sizeof watch);
     watch.sa_handler = on_sigpipe;
     assert_int_equal(sigaction(SIGPIPE, &watch, &before), 0);
@@ -151,7 +152,7 @@ static void sigpipe_never_comes(void **state) {
 /* A writer that waits for room is told when the reader goes. */
 static void *fiber_fills(void *arg) {
     static const char block[65536];
-    int64_t n;
+    int64_t           n;
     do
         n = tmlrt_write(arg, block, sizeof block);
     while (n == sizeof block);
@@ -163,7 +164,7 @@ static void a_waiting_writer_is_told_that_the_reader_is_gone(void **state) {
     (void)state;
     tmlrt_sock_t *r = NULL, *w = NULL;
     tmlrt_task_t *task;
-    char c;
+    char          c;
     assert_int_equal(tmlrt_pipe(rt, &r, &w), TMLRT_OK);
     assert_int_equal(tmlrt_go(rt, fiber_fills, w, NULL, &task), TMLRT_OK);
     assert_int_equal(tmlrt_read(r, &c, 1), 1);
@@ -176,8 +177,8 @@ static void a_waiting_writer_is_told_that_the_reader_is_gone(void **state) {
 static void cancel_and_close_end_a_read(void **state) {
     (void)state;
     tmlrt_sock_t *r = NULL, *w = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    char c;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
+    char          c;
     assert_int_equal(tmlrt_pipe(rt, &r, &w), TMLRT_OK);
     assert_int_equal(tmlrt_op_read(&op, r, &c, 1), TMLRT_OK);
     assert_int_equal(start(&op), 1);
@@ -195,8 +196,8 @@ static void cancel_and_close_end_a_read(void **state) {
 static void what_only_sockets_have_is_refused(void **state) {
     (void)state;
     tmlrt_sock_t *r = NULL, *w = NULL, *out = NULL;
-    tmlrt_addr_t addr;
-    char c;
+    tmlrt_addr_t  addr;
+    char          c;
     assert_int_equal(tmlrt_pipe(rt, NULL, &w), TMLRT_EINVAL);
     assert_int_equal(tmlrt_pipe(rt, &r, NULL), TMLRT_EINVAL);
     assert_int_equal(tmlrt_pipe(NULL, &r, &w), TMLRT_ENORUNTIME);
@@ -216,12 +217,9 @@ static void what_only_sockets_have_is_refused(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(bytes_go_through_and_end),
-        T(much_goes_in_order),
-        T(sigpipe_never_comes),
-        T(a_waiting_writer_is_told_that_the_reader_is_gone),
-        T(cancel_and_close_end_a_read),
-        T(what_only_sockets_have_is_refused),
+        T(bytes_go_through_and_end),    T(much_goes_in_order),
+        T(sigpipe_never_comes),         T(a_waiting_writer_is_told_that_the_reader_is_gone),
+        T(cancel_and_close_end_a_read), T(what_only_sockets_have_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,8 @@ static void a_numeric_address_is_ready_at_once(void **state) {
         {"127.0.0.1", "127.0.0.1:80"}, {"::1", "[::1]:80"}, {"2001:db8::7", "[2001:db8::7]:80"}};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         tmlrt_addr_t addr[2];
-        tmlrt_op_t op = TMLRT_OP_INIT;
-        char text[72];
+        tmlrt_op_t   op = TMLRT_OP_INIT;
+        char         text[72];
         assert_int_equal(tmlrt_op_resolve(&op, rt, hosts[i][0], 80, addr, 2), TMLRT_OK);
         assert_int_equal(start(&op), 0);
         assert_int_equal(tmlrt_op_result(&op), 1);
@@ -75,9 +75,9 @@ static int32_t body_resolves(unit_t *u, tmlrt_cx_t *cx) {
 
 static void the_hosts_file_is_asked_from_everywhere(void **state) {
     (void)state;
-    tmlrt_addr_t addr[4];
+    tmlrt_addr_t  addr[4];
     tmlrt_task_t *task[4];
-    tally_t tally = {0};
+    tally_t       tally = {0};
     assert_true(tmlrt_resolve(rt, "localhost", 0, addr, 4) >= 1);
     assert_true(is_loopback(&addr[0]));
     for (int i = 0; i < 4; i++)
@@ -94,7 +94,7 @@ static void the_hosts_file_is_asked_from_everywhere(void **state) {
 
 static void a_name_that_is_none_is_an_error(void **state) {
     (void)state;
-    tmlrt_addr_t addr;
+    tmlrt_addr_t  addr;
     tmlrt_sock_t *sock = NULL;
     /* Not a valid name, so that no server is asked. */
     int e = tmlrt_resolve(rt, "no..such..name", 80, &addr, 1);
@@ -115,25 +115,26 @@ typedef struct gate {
 static void *job_waits(void *arg) {
     gate_t *g = arg;
     atomic_store(&g->inside, 1);
-    while (atomic_load(&g->open) == 0) (void)sched_yield();
+    while (atomic_load(&g->open) == 0)
+        (void)sched_yield();
     return NULL;
 }
 
 static void a_lookup_in_the_queue_is_cancelled_at_once(void **state) {
     (void)state;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     tmlrt_runtime_t *small = NULL;
-    tmlrt_addr_t addr;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_sock_t *sock = NULL;
-    tmlrt_task_t *job;
-    gate_t g = {0};
+    tmlrt_addr_t     addr;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
+    tmlrt_sock_t    *sock = NULL;
+    tmlrt_task_t    *job;
+    gate_t           g = {0};
     config.workers = 1;
     config.blocking_threads = 4; /* one for names */
     config.blocking_queue = 1;
     assert_int_equal(tmlrt_runtime_create(&small, &config), TMLRT_OK);
-    assert_int_equal(
-        tmlrt_spawn_blocking(small, job_waits, &g, TMLRT_BLOCKING_NAMES, NULL, &job), TMLRT_OK);
+    assert_int_equal(tmlrt_spawn_blocking(small, job_waits, &g, TMLRT_BLOCKING_NAMES, NULL, &job),
+                     TMLRT_OK);
     for (int i = 0; i < 100; i++) { /* each gives its place in the queue back */
         tmlrt_op_resolve(&op, small, "localhost", 1, &addr, 1);
         assert_int_equal(start(&op), 1);
@@ -156,16 +157,16 @@ static void a_lookup_in_the_queue_is_cancelled_at_once(void **state) {
 
 static void a_shutdown_ends_lookups_that_have_not_begun(void **state) {
     (void)state;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     tmlrt_runtime_t *small = NULL;
-    tmlrt_addr_t addr;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    gate_t g = {0};
+    tmlrt_addr_t     addr;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
+    gate_t           g = {0};
     config.workers = 1;
     config.blocking_threads = 4;
     assert_int_equal(tmlrt_runtime_create(&small, &config), TMLRT_OK);
-    assert_int_equal(
-        tmlrt_spawn_blocking(small, job_waits, &g, TMLRT_BLOCKING_NAMES, NULL, NULL), TMLRT_OK);
+    assert_int_equal(tmlrt_spawn_blocking(small, job_waits, &g, TMLRT_BLOCKING_NAMES, NULL, NULL),
+                     TMLRT_OK);
     wait_until(atomic_load(&g.inside) == 1);
     tmlrt_op_resolve(&op, small, "localhost", 1, &addr, 1);
     assert_int_equal(start(&op), 1);
@@ -173,7 +174,8 @@ static void a_shutdown_ends_lookups_that_have_not_begun(void **state) {
     assert_int_equal(tmlrt_runtime_shutdown(small, 0, &report), TMLRT_EBUSY);
     assert_int_equal(finish(&op), TMLRT_ESHUTDOWN);
     atomic_store(&g.open, 1);
-    while (tmlrt_runtime_destroy(small) == TMLRT_EBUSY) (void)sched_yield();
+    while (tmlrt_runtime_destroy(small) == TMLRT_EBUSY)
+        (void)sched_yield();
 }
 
 /* ---- connecting by name ------------------------------------------------------------------------ */
@@ -188,10 +190,10 @@ static void *fiber_connects(void *arg) {
 
 static void a_name_is_connected_to(void **state) {
     (void)state;
-    tmlrt_addr_t addr;
+    tmlrt_addr_t  addr;
     tmlrt_sock_t *listener = listener_on(rt, &addr), *sock = NULL, *served = NULL;
     tmlrt_task_t *task;
-    char buf[2];
+    char          buf[2];
     assert_int_equal(tmlrt_connect_host(rt, "localhost", tmlrt_addr_port(&addr), NULL, &sock),
                      TMLRT_OK);
     assert_int_equal(tmlrt_accept(listener, &served), TMLRT_OK);
@@ -210,9 +212,9 @@ static void a_name_is_connected_to(void **state) {
 
 static void refusal_and_deadline_are_told(void **state) {
     (void)state;
-    int fd, fds[3];
+    int           fd, fds[3];
     tmlrt_sock_t *sock = NULL;
-    tmlrt_addr_t addr = refusing_addr(&fd);
+    tmlrt_addr_t  addr = refusing_addr(&fd);
     assert_int_equal(tmlrt_connect_host(rt, "127.0.0.1", tmlrt_addr_port(&addr), NULL, &sock),
                      TMLRT_ECONNREFUSED);
     assert_int_equal(tmlrt_connect_host(rt, "localhost", tmlrt_addr_port(&addr), NULL, &sock),
@@ -223,16 +225,17 @@ static void refusal_and_deadline_are_told(void **state) {
                                               tmlrt_now(rt) + 5 * TMLRT_MS),
                      TMLRT_ETIMEDOUT);
     assert_null(sock);
-    for (int i = 0; i < 3; i++) close(fds[i]);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
 }
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    tmlrt_addr_t addr;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_sock_t *sock = NULL;
+    tmlrt_addr_t        addr;
+    tmlrt_op_t          op = TMLRT_OP_INIT;
+    tmlrt_sock_t       *sock = NULL;
     tmlrt_tcp_options_t options = TMLRT_TCP_OPTIONS_INIT;
-    char name[300];
+    char                name[300];
     memset(name, 'n', sizeof name);
     name[256] = '\0';
     assert_int_equal(tmlrt_op_resolve(NULL, rt, "localhost", 1, &addr, 1), TMLRT_EINVAL);

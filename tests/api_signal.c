@@ -42,7 +42,7 @@ static void former(int signo) {
 static void a_wait_ends_with_the_signal_and_counts(void **state) {
     (void)state;
     tmlrt_signal_t *sig = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t      op = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_signal_open(rt, SIGUSR1, &sig), TMLRT_OK);
     assert_int_equal(tmlrt_op_signal(&op, sig), TMLRT_OK);
     assert_true(start(&op));
@@ -71,8 +71,8 @@ static void a_wait_ends_with_the_signal_and_counts(void **state) {
 static void every_registration_of_every_runtime_sees_each(void **state) {
     (void)state;
     tmlrt_runtime_t *second = runtime_current_thread();
-    tmlrt_signal_t *sig[4] = {NULL};
-    tmlrt_op_t op[4] = {TMLRT_OP_INIT, TMLRT_OP_INIT, TMLRT_OP_INIT, TMLRT_OP_INIT};
+    tmlrt_signal_t  *sig[4] = {NULL};
+    tmlrt_op_t       op[4] = {TMLRT_OP_INIT, TMLRT_OP_INIT, TMLRT_OP_INIT, TMLRT_OP_INIT};
     for (int i = 0; i < 4; i++) {
         int signo = i == 3 ? SIGUSR2 : SIGUSR1;
         assert_int_equal(tmlrt_signal_open(i == 1 ? second : rt, signo, &sig[i]), TMLRT_OK);
@@ -110,8 +110,8 @@ static void the_last_close_puts_the_former_handler_back(void **state) {
 static void a_handle_outlives_its_runtime(void **state) {
     (void)state;
     tmlrt_runtime_t *second = runtime_multi(1);
-    tmlrt_signal_t *sig = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_signal_t  *sig = NULL;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
     formers = 0;
     signal(SIGUSR2, former);
     assert_int_equal(tmlrt_signal_open(second, SIGUSR2, &sig), TMLRT_OK);
@@ -128,14 +128,14 @@ static void a_handle_outlives_its_runtime(void **state) {
 static void a_child_does_not_wake_its_parent(void **state) {
     (void)state;
     tmlrt_signal_t *sig = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    int status;
+    tmlrt_op_t      op = TMLRT_OP_INIT;
+    int             status;
     assert_int_equal(tmlrt_signal_open(rt, SIGUSR1, &sig), TMLRT_OK);
     tmlrt_op_signal(&op, sig);
     assert_true(start(&op));
     pid_t child = fork();
     if (child == 0) {
-        tmlrt_op_t mine = TMLRT_OP_INIT;
+        tmlrt_op_t      mine = TMLRT_OP_INIT;
         tmlrt_signal_t *other = NULL;
         raise(SIGUSR1);
         bool ok = tmlrt_op_signal(&mine, sig) == TMLRT_EFORKED &&
@@ -179,8 +179,8 @@ static void open_and_close(void *arg, int i) {
 
 static void signals_race_with_open_and_close(void **state) {
     (void)state;
-    int signo = SIGUSR1;
-    tmlrt_signal_t *keep = NULL; /* the handler stays installed, the listener of another comes */
+    int              signo = SIGUSR1;
+    tmlrt_signal_t  *keep = NULL; /* the handler stays installed, the listener of another comes */
     tmlrt_runtime_t *second = runtime_multi(1);
     assert_int_equal(tmlrt_signal_open(second, signo, &keep), TMLRT_OK);
     on_threads(3, open_and_close, &signo);
@@ -192,7 +192,7 @@ static void bad_arguments_are_refused(void **state) {
     static const int unfit[] = {0, -1, 65, 1000, SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     (void)state;
     tmlrt_signal_t *sig = NULL;
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t      op = TMLRT_OP_INIT;
     for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
         assert_int_equal(tmlrt_signal_open(rt, unfit[i], &sig), TMLRT_EINVAL);
     assert_int_equal(tmlrt_signal_open(rt, SIGUSR1, NULL), TMLRT_EINVAL);

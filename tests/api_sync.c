@@ -21,17 +21,17 @@ static void nop(void *data) {
     (void)data;
 }
 static const tmlrt_waker_vtable_t nop_vtable = {nop_clone, nop, nop, nop};
-static void nop_clone(void *data, tmlrt_waker_t *out) {
-    *out = (tmlrt_waker_t){data, &nop_vtable};
+static void                       nop_clone(void *data, tmlrt_waker_t *out) {
+                          *out = (tmlrt_waker_t){data, &nop_vtable};
 }
 
 static int32_t poll_here(tmlrt_op_t *op) {
     tmlrt_waker_t waker = {NULL, &nop_vtable};
-    tmlrt_cx_t cx = {&waker, NULL, {NULL, NULL}};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
     return tmlrt_op_poll(op, &cx);
 }
 
-#define assert_waits(op)    assert_int_equal(poll_here(op), TMLRT_PENDING)
+#define assert_waits(op) assert_int_equal(poll_here(op), TMLRT_PENDING)
 #define assert_ends(op, r)                                                                         \
     do {                                                                                           \
         assert_int_equal(poll_here(op), TMLRT_READY);                                              \
@@ -49,43 +49,72 @@ static void wait_a_little(int64_t ns) {
     wait_until(tmlrt_now(NULL) >= until);
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------------------------- */
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_semaphore_t sem = TMLRT_SYNC_INIT;
-    tmlrt_barrier_t barrier = TMLRT_SYNC_INIT;
-    tmlrt_once_t once = TMLRT_SYNC_INIT;
+    tmlrt_op_t         op = TMLRT_OP_INIT;
+    tmlrt_semaphore_t  sem = TMLRT_SYNC_INIT;
+    tmlrt_barrier_t    barrier = TMLRT_SYNC_INIT;
+    tmlrt_once_t       once = TMLRT_SYNC_INIT;
     tmlrt_wait_group_t group = TMLRT_SYNC_INIT;
-    int bad[] = {
-        tmlrt_op_lock(NULL, NULL), tmlrt_op_lock(&op, NULL), tmlrt_mutex_lock(NULL),
-        tmlrt_mutex_lock_until(NULL, 0), tmlrt_mutex_try_lock(NULL), tmlrt_mutex_unlock(NULL),
-        tmlrt_op_read_lock(&op, NULL), tmlrt_op_write_lock(&op, NULL), tmlrt_rwlock_read(NULL),
-        tmlrt_rwlock_write(NULL), tmlrt_rwlock_read_until(NULL, 0),
-        tmlrt_rwlock_write_until(NULL, 0), tmlrt_rwlock_try_read(NULL),
-        tmlrt_rwlock_try_write(NULL), tmlrt_rwlock_unlock(NULL), tmlrt_semaphore_init(NULL, 1),
-        tmlrt_semaphore_init(&sem, -1), tmlrt_semaphore_init(&sem, TMLRT_SEMAPHORE_MAX + 1),
-        tmlrt_op_acquire(&op, NULL, 1), tmlrt_op_acquire(&op, &sem, 0),
-        tmlrt_op_acquire(&op, &sem, TMLRT_SEMAPHORE_MAX + 1), tmlrt_semaphore_acquire(NULL, 1),
-        tmlrt_semaphore_acquire(&sem, 0), tmlrt_semaphore_acquire_until(&sem, -1, 0),
-        tmlrt_semaphore_try_acquire(NULL, 1), tmlrt_semaphore_try_acquire(&sem, 0),
-        tmlrt_semaphore_release(NULL, 1), tmlrt_semaphore_release(&sem, 0),
-        (int)tmlrt_semaphore_permits(NULL), tmlrt_barrier_init(NULL, 1),
-        tmlrt_barrier_init(&barrier, 0), tmlrt_op_barrier(&op, NULL),
-        tmlrt_op_barrier(&op, &barrier), tmlrt_barrier_wait(NULL), tmlrt_barrier_wait(&barrier),
-        tmlrt_op_once(&op, NULL), tmlrt_once_done(NULL), tmlrt_once_failed(NULL),
-        tmlrt_once_done(&once), tmlrt_once_failed(&once), tmlrt_once_call(NULL, NULL, NULL),
-        tmlrt_once_call(&once, NULL, NULL), tmlrt_wait_group_add(NULL, 1),
-        tmlrt_wait_group_done(NULL), tmlrt_wait_group_done(&group),
-        tmlrt_op_wait_group(&op, NULL), tmlrt_wait_group_wait(NULL),
-        tmlrt_wait_group_wait_until(NULL, 0), tmlrt_notified(NULL), tmlrt_notified_until(NULL, 0),
+    int                bad[] = {
+                       tmlrt_op_lock(NULL, NULL),
+                       tmlrt_op_lock(&op, NULL),
+                       tmlrt_mutex_lock(NULL),
+                       tmlrt_mutex_lock_until(NULL, 0),
+                       tmlrt_mutex_try_lock(NULL),
+                       tmlrt_mutex_unlock(NULL),
+                       tmlrt_op_read_lock(&op, NULL),
+                       tmlrt_op_write_lock(&op, NULL),
+                       tmlrt_rwlock_read(NULL),
+                       tmlrt_rwlock_write(NULL),
+                       tmlrt_rwlock_read_until(NULL, 0),
+                       tmlrt_rwlock_write_until(NULL, 0),
+                       tmlrt_rwlock_try_read(NULL),
+                       tmlrt_rwlock_try_write(NULL),
+                       tmlrt_rwlock_unlock(NULL),
+                       tmlrt_semaphore_init(NULL, 1),
+                       tmlrt_semaphore_init(&sem, -1),
+                       tmlrt_semaphore_init(&sem, TMLRT_SEMAPHORE_MAX + 1),
+                       tmlrt_op_acquire(&op, NULL, 1),
+                       tmlrt_op_acquire(&op, &sem, 0),
+                       tmlrt_op_acquire(&op, &sem, TMLRT_SEMAPHORE_MAX + 1),
+                       tmlrt_semaphore_acquire(NULL, 1),
+                       tmlrt_semaphore_acquire(&sem, 0),
+                       tmlrt_semaphore_acquire_until(&sem, -1, 0),
+                       tmlrt_semaphore_try_acquire(NULL, 1),
+                       tmlrt_semaphore_try_acquire(&sem, 0),
+                       tmlrt_semaphore_release(NULL, 1),
+                       tmlrt_semaphore_release(&sem, 0),
+                       (int)tmlrt_semaphore_permits(NULL),
+                       tmlrt_barrier_init(NULL, 1),
+                       tmlrt_barrier_init(&barrier, 0),
+                       tmlrt_op_barrier(&op, NULL),
+                       tmlrt_op_barrier(&op, &barrier),
+                       tmlrt_barrier_wait(NULL),
+                       tmlrt_barrier_wait(&barrier),
+                       tmlrt_op_once(&op, NULL),
+                       tmlrt_once_done(NULL),
+                       tmlrt_once_failed(NULL),
+                       tmlrt_once_done(&once),
+                       tmlrt_once_failed(&once),
+                       tmlrt_once_call(NULL, NULL, NULL),
+                       tmlrt_once_call(&once, NULL, NULL),
+                       tmlrt_wait_group_add(NULL, 1),
+                       tmlrt_wait_group_done(NULL),
+                       tmlrt_wait_group_done(&group),
+                       tmlrt_op_wait_group(&op, NULL),
+                       tmlrt_wait_group_wait(NULL),
+                       tmlrt_wait_group_wait_until(NULL, 0),
+                       tmlrt_notified(NULL),
+                       tmlrt_notified_until(NULL, 0),
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(bad[i], TMLRT_EINVAL);
     assert_ends(&op, TMLRT_EINVAL); /* prepared to fail */
 
-    tmlrt_mutex_t mutex = TMLRT_SYNC_INIT;
+    tmlrt_mutex_t  mutex = TMLRT_SYNC_INIT;
     tmlrt_rwlock_t rwlock = TMLRT_SYNC_INIT;
     assert_int_equal(tmlrt_mutex_unlock(&mutex), TMLRT_EINVAL);
     assert_int_equal(tmlrt_rwlock_unlock(&rwlock), TMLRT_EINVAL);
@@ -112,14 +141,14 @@ static void counts_do_not_overflow(void **state) {
     assert_ok(tmlrt_wait_group_wait(&group));
 }
 
-/* ---- mutex -------------------------------------------------------------------------------------- */
+/* ---- mutex --------------------------------------------------------------------------------- */
 
 static void a_young_waiter_is_woken_and_may_be_overtaken(void **state) {
     (void)state;
     for (int tries = 0;; tries++) {
         assert_true(tries < 1000); /* each fails only when it took 1 ms */
         tmlrt_mutex_t m = TMLRT_SYNC_INIT;
-        tmlrt_op_t op = TMLRT_OP_INIT;
+        tmlrt_op_t    op = TMLRT_OP_INIT;
         assert_ok(tmlrt_mutex_lock(&m));
         tmlrt_op_lock(&op, &m);
         assert_waits(&op);
@@ -139,7 +168,7 @@ static void a_young_waiter_is_woken_and_may_be_overtaken(void **state) {
 static void an_old_waiter_gets_the_lock_itself(void **state) {
     (void)state;
     tmlrt_mutex_t m = TMLRT_SYNC_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
+    tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
     assert_ok(tmlrt_mutex_lock(&m));
     tmlrt_op_lock(&a, &m);
     tmlrt_op_lock(&b, &m);
@@ -159,7 +188,7 @@ static void an_old_waiter_gets_the_lock_itself(void **state) {
 static void a_woken_waiter_that_is_cancelled_wakes_the_next(void **state) {
     (void)state;
     tmlrt_mutex_t m = TMLRT_SYNC_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
+    tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
     assert_ok(tmlrt_mutex_lock(&m));
     tmlrt_op_lock(&a, &m);
     tmlrt_op_lock(&b, &m);
@@ -171,12 +200,12 @@ static void a_woken_waiter_that_is_cancelled_wakes_the_next(void **state) {
     assert_ok(tmlrt_mutex_unlock(&m));
 }
 
-/* ---- semaphore ---------------------------------------------------------------------------------- */
+/* ---- semaphore ----------------------------------------------------------------------------- */
 
 static void a_waiter_for_many_is_not_overtaken_by_one_for_few(void **state) {
     (void)state;
     tmlrt_semaphore_t s = TMLRT_SYNC_INIT;
-    tmlrt_op_t many = TMLRT_OP_INIT, few = TMLRT_OP_INIT;
+    tmlrt_op_t        many = TMLRT_OP_INIT, few = TMLRT_OP_INIT;
     assert_ok(tmlrt_semaphore_init(&s, 2));
     tmlrt_op_acquire(&many, &s, 3);
     tmlrt_op_acquire(&few, &s, 1);
@@ -195,7 +224,7 @@ static void a_waiter_for_many_is_not_overtaken_by_one_for_few(void **state) {
 static void a_first_waiter_that_is_cancelled_lets_those_behind_it_through(void **state) {
     (void)state;
     tmlrt_semaphore_t s = TMLRT_SYNC_INIT;
-    tmlrt_op_t many = TMLRT_OP_INIT, few = TMLRT_OP_INIT;
+    tmlrt_op_t        many = TMLRT_OP_INIT, few = TMLRT_OP_INIT;
     assert_ok(tmlrt_semaphore_init(&s, 2));
     tmlrt_op_acquire(&many, &s, 3);
     tmlrt_op_acquire(&few, &s, 1);
@@ -234,12 +263,12 @@ static void one_release_lets_many_through_in_order(void **state) {
     assert_int_equal(tmlrt_semaphore_permits(&s), 0);
 }
 
-/* ---- rwlock ------------------------------------------------------------------------------------- */
+/* ---- rwlock -------------------------------------------------------------------------------- */
 
 static void readers_share_and_a_waiting_writer_stops_new_ones(void **state) {
     (void)state;
     tmlrt_rwlock_t l = TMLRT_SYNC_INIT;
-    tmlrt_op_t w = TMLRT_OP_INIT, r1 = TMLRT_OP_INIT, r2 = TMLRT_OP_INIT, w2 = TMLRT_OP_INIT;
+    tmlrt_op_t     w = TMLRT_OP_INIT, r1 = TMLRT_OP_INIT, r2 = TMLRT_OP_INIT, w2 = TMLRT_OP_INIT;
     assert_ok(tmlrt_rwlock_read(&l));
     assert_ok(tmlrt_rwlock_try_read(&l));
     assert_int_equal(tmlrt_rwlock_try_write(&l), TMLRT_EAGAIN);
@@ -270,7 +299,7 @@ static void readers_share_and_a_waiting_writer_stops_new_ones(void **state) {
 static void a_writer_that_is_cancelled_lets_the_readers_behind_it_through(void **state) {
     (void)state;
     tmlrt_rwlock_t l = TMLRT_SYNC_INIT;
-    tmlrt_op_t w = TMLRT_OP_INIT, r = TMLRT_OP_INIT;
+    tmlrt_op_t     w = TMLRT_OP_INIT, r = TMLRT_OP_INIT;
     assert_ok(tmlrt_rwlock_read(&l));
     tmlrt_op_write_lock(&w, &l);
     tmlrt_op_read_lock(&r, &l);
@@ -280,18 +309,19 @@ static void a_writer_that_is_cancelled_lets_the_readers_behind_it_through(void *
     assert_ends(&r, TMLRT_OK);
     assert_ok(tmlrt_rwlock_unlock(&l));
     assert_ok(tmlrt_rwlock_unlock(&l));
-    assert_int_equal(tmlrt_rwlock_write_until(&l, 0), TMLRT_OK); /* free: the past does not matter */
+    assert_int_equal(tmlrt_rwlock_write_until(&l, 0),
+                     TMLRT_OK); /* free: the past does not matter */
     assert_int_equal(tmlrt_rwlock_read_until(&l, tmlrt_now(NULL)), TMLRT_ETIMEDOUT);
     assert_int_equal(tmlrt_rwlock_write_until(&l, tmlrt_now(NULL)), TMLRT_ETIMEDOUT);
     assert_ok(tmlrt_rwlock_unlock(&l));
 }
 
-/* ---- barrier, once, wait group ------------------------------------------------------------------- */
+/* ---- barrier, once, wait group ------------------------------------------------------------- */
 
 static void the_last_to_come_completes_the_round(void **state) {
     (void)state;
     tmlrt_barrier_t b = TMLRT_SYNC_INIT;
-    tmlrt_op_t x = TMLRT_OP_INIT, y = TMLRT_OP_INIT, z = TMLRT_OP_INIT;
+    tmlrt_op_t      x = TMLRT_OP_INIT, y = TMLRT_OP_INIT, z = TMLRT_OP_INIT;
     assert_ok(tmlrt_barrier_init(&b, 3));
     for (int round = 0; round < 3; round++) {
         tmlrt_op_barrier(&x, &b);
@@ -335,7 +365,7 @@ static int fail_twice(void *arg) {
 static void once_chooses_the_next_until_one_succeeds(void **state) {
     (void)state;
     tmlrt_once_t o = TMLRT_SYNC_INIT;
-    int calls = 0;
+    int          calls = 0;
     assert_int_equal(tmlrt_once_call(&o, fail_twice, &calls), TMLRT_EIO);
     assert_int_equal(tmlrt_once_call(&o, fail_twice, &calls), TMLRT_EIO);
     assert_ok(tmlrt_once_call(&o, fail_twice, &calls));
@@ -343,7 +373,7 @@ static void once_chooses_the_next_until_one_succeeds(void **state) {
     assert_int_equal(calls, 3);
 
     tmlrt_once_t p = TMLRT_SYNC_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, d = TMLRT_OP_INIT;
+    tmlrt_op_t   a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, d = TMLRT_OP_INIT;
     tmlrt_op_once(&a, &p);
     tmlrt_op_once(&b, &p);
     tmlrt_op_once(&c, &p);
@@ -368,7 +398,7 @@ static void a_wait_group_ends_at_zero_and_begins_again(void **state) {
     static tmlrt_op_t ops[N];
     memset(ops, 0, sizeof ops);
     tmlrt_wait_group_t g = TMLRT_SYNC_INIT;
-    tmlrt_op_t later = TMLRT_OP_INIT;
+    tmlrt_op_t         later = TMLRT_OP_INIT;
     assert_ok(tmlrt_wait_group_wait(&g));
     assert_ok(tmlrt_wait_group_add(&g, 2));
     for (int i = 0; i < N; i++) {
@@ -390,15 +420,15 @@ static void a_wait_group_ends_at_zero_and_begins_again(void **state) {
     assert_ok(tmlrt_wait_group_done(&g));
 }
 
-/* ---- select, deadlines --------------------------------------------------------------------------- */
+/* ---- select, deadlines --------------------------------------------------------------------- */
 
 static void a_select_commits_at_most_one(void **state) {
     (void)state;
-    tmlrt_mutex_t m = TMLRT_SYNC_INIT;
+    tmlrt_mutex_t     m = TMLRT_SYNC_INIT;
     tmlrt_semaphore_t s = TMLRT_SYNC_INIT;
-    tmlrt_rwlock_t l = TMLRT_SYNC_INIT;
-    tmlrt_op_t a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
-    tmlrt_op_t *ops[] = {&a, &b, &c};
+    tmlrt_rwlock_t    l = TMLRT_SYNC_INIT;
+    tmlrt_op_t        a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t       *ops[] = {&a, &b, &c};
     assert_ok(tmlrt_mutex_lock(&m));
     assert_ok(tmlrt_rwlock_write(&l));
     for (int i = 0; i < 4; i++) {
@@ -428,9 +458,9 @@ static void a_select_commits_at_most_one(void **state) {
 
 static void a_deadline_takes_nothing(void **state) {
     (void)state;
-    tmlrt_mutex_t m = TMLRT_SYNC_INIT;
+    tmlrt_mutex_t     m = TMLRT_SYNC_INIT;
     tmlrt_semaphore_t s = TMLRT_SYNC_INIT;
-    tmlrt_notify_t n = TMLRT_NOTIFY_INIT;
+    tmlrt_notify_t    n = TMLRT_NOTIFY_INIT;
     assert_ok(tmlrt_mutex_lock_until(&m, 0));
     int64_t until = tmlrt_now(NULL) + TMLRT_MS;
     assert_int_equal(tmlrt_mutex_lock_until(&m, until), TMLRT_ETIMEDOUT);
@@ -445,14 +475,14 @@ static void a_deadline_takes_nothing(void **state) {
     assert_ok(tmlrt_notified(&n));
 }
 
-/* ---- tasks, fibers, threads ----------------------------------------------------------------------- */
+/* ---- tasks, fibers, threads ---------------------------------------------------------------- */
 
 static int32_t body_may_not_block(unit_t *u, tmlrt_cx_t *cx) {
     (void)cx;
-    tmlrt_mutex_t *m = u->arg; /* locked */
-    tmlrt_mutex_t free_one = TMLRT_SYNC_INIT;
+    tmlrt_mutex_t    *m = u->arg; /* locked */
+    tmlrt_mutex_t     free_one = TMLRT_SYNC_INIT;
     tmlrt_semaphore_t s = TMLRT_SYNC_INIT;
-    tmlrt_notify_t n = TMLRT_NOTIFY_INIT;
+    tmlrt_notify_t    n = TMLRT_NOTIFY_INIT;
     require(tmlrt_mutex_lock(m) == TMLRT_EDEADLK);
     require(tmlrt_mutex_lock_until(m, TMLRT_NEVER) == TMLRT_EDEADLK);
     require(tmlrt_semaphore_acquire(&s, 1) == TMLRT_EDEADLK);
@@ -464,8 +494,8 @@ static int32_t body_may_not_block(unit_t *u, tmlrt_cx_t *cx) {
 static void a_call_inside_a_stackless_poll_does_not_block(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    tally_t tally = {0};
-    tmlrt_mutex_t m = TMLRT_SYNC_INIT;
+    tally_t          tally = {0};
+    tmlrt_mutex_t    m = TMLRT_SYNC_INIT;
     assert_ok(tmlrt_mutex_lock(&m));
     assert_int_equal(unit_run(rt, &tally, body_may_not_block, &m), 0);
     assert_ok(tmlrt_mutex_unlock(&m));
@@ -474,12 +504,12 @@ static void a_call_inside_a_stackless_poll_does_not_block(void **state) {
 
 /* All three kinds at once on one counter and one semaphore. */
 typedef struct mix {
-    tmlrt_mutex_t mutex;
-    tmlrt_rwlock_t rwlock;
-    tmlrt_semaphore_t sem;
-    tmlrt_barrier_t barrier;
+    tmlrt_mutex_t      mutex;
+    tmlrt_rwlock_t     rwlock;
+    tmlrt_semaphore_t  sem;
+    tmlrt_barrier_t    barrier;
     tmlrt_wait_group_t group;
-    int rounds, inside, counter, last;
+    int                rounds, inside, counter, last;
 } mix_t;
 
 static void mix_step(mix_t *x, int i) {
@@ -547,8 +577,8 @@ static void tasks_fibers_and_threads_share_them(void **state) {
     (void)state;
     enum { EACH = 3 };
     tmlrt_runtime_t *rt = runtime_multi(2);
-    tally_t tally = {0};
-    mix_t x;
+    tally_t          tally = {0};
+    mix_t            x;
     memset(&x, 0, sizeof x);
     x.rounds = scaled(2000);
     assert_ok(tmlrt_semaphore_init(&x.sem, 5));
@@ -571,9 +601,9 @@ static void tasks_fibers_and_threads_share_them(void **state) {
 
 /* A fiber that is cancelled: a lock is no cancellation point, everything else is. */
 typedef struct doomed {
-    tmlrt_mutex_t mutex;
+    tmlrt_mutex_t     mutex;
     tmlrt_semaphore_t sem;
-    tmlrt_notify_t at_it;
+    tmlrt_notify_t    at_it;
 } doomed_t;
 
 static void *doomed_fiber(void *arg) {
@@ -594,7 +624,7 @@ static void *doomed_fiber(void *arg) {
 static void a_lock_is_no_cancellation_point(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_multi(1);
-    doomed_t d;
+    doomed_t         d;
     memset(&d, 0, sizeof d);
     assert_ok(tmlrt_semaphore_init(&d.sem, 1));
     assert_ok(tmlrt_mutex_lock(&d.mutex));
@@ -613,19 +643,19 @@ static void a_lock_is_no_cancellation_point(void **state) {
 
 /* Whoever has been let through ends the object at once. */
 typedef struct handover {
-    _Atomic(tmlrt_semaphore_t *) sem;
+    _Atomic(tmlrt_semaphore_t *)  sem;
     _Atomic(tmlrt_wait_group_t *) group;
-    _Atomic(tmlrt_mutex_t *) mutex;
-    int rounds;
+    _Atomic(tmlrt_mutex_t *)      mutex;
+    int                           rounds;
 } handover_t;
 
 static void end_or_let_through(void *arg, int i) {
     handover_t *h = arg;
     for (int k = 0; k < h->rounds; k++) {
         if (i == 0) {
-            tmlrt_semaphore_t *s = calloc(1, sizeof *s);
+            tmlrt_semaphore_t  *s = calloc(1, sizeof *s);
             tmlrt_wait_group_t *g = calloc(1, sizeof *g);
-            tmlrt_mutex_t *m = calloc(1, sizeof *m);
+            tmlrt_mutex_t      *m = calloc(1, sizeof *m);
             require(tmlrt_wait_group_add(g, 1) == TMLRT_OK);
             require(tmlrt_mutex_lock(m) == TMLRT_OK); /* the other one unlocks */
             atomic_store(&h->sem, s);
@@ -638,9 +668,9 @@ static void end_or_let_through(void *arg, int i) {
             require(tmlrt_mutex_lock(m) == TMLRT_OK);
             free(m);
         } else {
-            tmlrt_semaphore_t *s;
+            tmlrt_semaphore_t  *s;
             tmlrt_wait_group_t *g;
-            tmlrt_mutex_t *m;
+            tmlrt_mutex_t      *m;
             wait_until((s = atomic_exchange(&h->sem, NULL)) != NULL);
             require(tmlrt_semaphore_release(s, 2) == TMLRT_OK);
             wait_until((g = atomic_exchange(&h->group, NULL)) != NULL);

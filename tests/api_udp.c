@@ -42,8 +42,8 @@ static void a_datagram_comes_whole_with_its_sender(void **state) {
     (void)state;
     static const char *const hosts[] = {"127.0.0.1:0", "[::1]:0"};
     for (int i = 0; i < 2; i++) {
-        tmlrt_addr_t a, b, from;
-        char buf[64];
+        tmlrt_addr_t  a, b, from;
+        char          buf[64];
         tmlrt_sock_t *sa = open_on(hosts[i], &a), *sb = open_on(hosts[i], &b);
         if (sa == NULL && i == 1) continue; /* no IPv6 here */
         require(sa != NULL && sb != NULL);
@@ -63,9 +63,9 @@ static void a_datagram_comes_whole_with_its_sender(void **state) {
 
 static void one_that_is_too_long_says_so(void **state) {
     (void)state;
-    tmlrt_addr_t a, b, from;
-    char buf[4];
-    static char huge[70000];
+    tmlrt_addr_t  a, b, from;
+    char          buf[4];
+    static char   huge[70000];
     tmlrt_sock_t *sa = open_on("127.0.0.1:0", &a), *sb = open_on("127.0.0.1:0", &b);
     assert_int_equal(tmlrt_send_to(sa, "longer", 6, &b), 6);
     assert_int_equal(tmlrt_send_to(sa, "abcd", 4, &b), 4);
@@ -81,8 +81,8 @@ static void one_that_is_too_long_says_so(void **state) {
 
 static void a_fixed_peer_needs_no_address(void **state) {
     (void)state;
-    tmlrt_addr_t a, b, c, peer;
-    char buf[8];
+    tmlrt_addr_t  a, b, c, peer;
+    char          buf[8];
     tmlrt_sock_t *sa = open_on("127.0.0.1:0", &a), *sb = open_on("127.0.0.1:0", &b);
     tmlrt_sock_t *sc = open_on("127.0.0.1:0", &c);
     assert_int_equal(tmlrt_sock_peer_addr(sa, &peer), TMLRT_ENOTCONN);
@@ -106,8 +106,8 @@ static void a_fixed_peer_needs_no_address(void **state) {
 
 static void a_refused_datagram_is_told_to_the_next_call(void **state) {
     (void)state;
-    tmlrt_addr_t a, b;
-    char c;
+    tmlrt_addr_t  a, b;
+    char          c;
     tmlrt_sock_t *sa = open_on("127.0.0.1:0", &a), *sb = open_on("127.0.0.1:0", &b);
     tmlrt_sock_release(sb); /* nobody is there */
     assert_int_equal(tmlrt_udp_connect(sa, &b), TMLRT_OK);
@@ -119,14 +119,14 @@ static void a_refused_datagram_is_told_to_the_next_call(void **state) {
 /* A fiber that answers until the end. */
 typedef struct server {
     tmlrt_sock_t *sock;
-    int64_t end;
+    int64_t       end;
 } server_t;
 
 static void *fiber_answers(void *arg) {
-    server_t *s = arg;
-    char buf[64];
+    server_t    *s = arg;
+    char         buf[64];
     tmlrt_addr_t from;
-    int64_t n;
+    int64_t      n;
     while ((n = tmlrt_recv_from(s->sock, buf, sizeof buf, &from)) >= 0)
         require(tmlrt_send_to(s->sock, buf, (size_t)n, &from) == n);
     s->end = n;
@@ -134,10 +134,10 @@ static void *fiber_answers(void *arg) {
 }
 
 static void many_are_answered(void *arg, int i) {
-    tmlrt_addr_t own;
+    tmlrt_addr_t  own;
     tmlrt_sock_t *sock = open_on("127.0.0.1:0", &own);
     for (int n = 0; n < 200; n++) {
-        int said[2] = {i, n}, heard[2] = {-1, -1};
+        int     said[2] = {i, n}, heard[2] = {-1, -1};
         int64_t r;
         do { /* the loopback may drop what finds no room */
             require(tmlrt_send_to(sock, said, sizeof said, arg) == sizeof said);
@@ -150,8 +150,8 @@ static void many_are_answered(void *arg, int i) {
 
 static void a_server_answers_many_clients(void **state) {
     (void)state;
-    tmlrt_addr_t addr;
-    server_t s = {.sock = open_on("127.0.0.1:0", &addr)};
+    tmlrt_addr_t  addr;
+    server_t      s = {.sock = open_on("127.0.0.1:0", &addr)};
     tmlrt_task_t *task;
     assert_int_equal(tmlrt_go(rt, fiber_answers, &s, NULL, &task), TMLRT_OK);
     on_threads(4, many_are_answered, &addr);
@@ -164,10 +164,10 @@ static void a_server_answers_many_clients(void **state) {
 
 static void cancel_and_busy(void **state) {
     (void)state;
-    tmlrt_addr_t addr;
-    char c;
+    tmlrt_addr_t  addr;
+    char          c;
     tmlrt_sock_t *sock = open_on("127.0.0.1:0", &addr);
-    tmlrt_op_t op = TMLRT_OP_INIT, second = TMLRT_OP_INIT;
+    tmlrt_op_t    op = TMLRT_OP_INIT, second = TMLRT_OP_INIT;
     assert_int_equal(tmlrt_op_recv_from(&op, sock, &c, 1, NULL), TMLRT_OK);
     assert_int_equal(start(&op), 1);
     assert_int_equal(tmlrt_op_recv_from(&op, sock, &c, 1, NULL), TMLRT_EBUSY);
@@ -187,11 +187,11 @@ static void cancel_and_busy(void **state) {
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;
-    tmlrt_addr_t addr = loopback(), none = {0}, local;
+    tmlrt_addr_t        addr = loopback(), none = {0}, local;
     tmlrt_udp_options_t options = TMLRT_UDP_OPTIONS_INIT;
-    tmlrt_sock_t *sock = NULL, *listener;
-    tmlrt_op_t op = TMLRT_OP_INIT;
-    char c;
+    tmlrt_sock_t       *sock = NULL, *listener;
+    tmlrt_op_t          op = TMLRT_OP_INIT;
+    char                c;
     assert_int_equal(tmlrt_udp_open(rt, NULL, NULL, &sock), TMLRT_EINVAL);
     assert_int_equal(tmlrt_udp_open(rt, &none, NULL, &sock), TMLRT_EINVAL);
     assert_int_equal(tmlrt_udp_open(rt, &addr, NULL, NULL), TMLRT_EINVAL);

@@ -24,9 +24,9 @@
 
 typedef struct fixture {
     tmlrt_runtime_t *rt;
-    tmlrt_sock_t *listener, *sock;
-    tmlrt_addr_t addr;
-    tmlrt_op_t op, op2;
+    tmlrt_sock_t    *listener, *sock;
+    tmlrt_addr_t     addr;
+    tmlrt_op_t       op, op2;
 } fixture_t;
 
 static int setup(void **state) {
@@ -68,7 +68,7 @@ static void an_accept_waits_for_a_connection(void **state) {
 
 static void connections_that_came_together_are_all_accepted(void **state) {
     fixture_t *f = *state;
-    int peer[20];
+    int        peer[20];
     start_accept(f);
     for (int i = 0; i < 20; i++)
         peer[i] = raw_connect(&f->addr);
@@ -83,7 +83,7 @@ static void connections_that_came_together_are_all_accepted(void **state) {
 }
 
 static void a_second_accept_is_busy(void **state) {
-    fixture_t *f = *state;
+    fixture_t    *f = *state;
     tmlrt_sock_t *other = NULL;
     start_accept(f);
     tmlrt_op_accept(&f->op2, f->listener, &other);
@@ -112,7 +112,7 @@ static void an_accept_is_cancelled_timed_out_and_closed(void **state) {
 /* Takes all descriptors away, so that none can be made; gives them back. */
 static struct rlimit take_descriptors(void) {
     struct rlimit was, none;
-    int next = dup(0);
+    int           next = dup(0);
     require(next >= 0 && getrlimit(RLIMIT_NOFILE, &was) == 0);
     close(next);
     none = was;
@@ -128,7 +128,7 @@ static void give_descriptors(struct rlimit was) {
 static void a_lack_of_descriptors_is_told_once_and_passes(void **state) {
     fixture_t *f = *state;
     start_accept(f);
-    int peer = raw_connect(&f->addr);
+    int           peer = raw_connect(&f->addr);
     struct rlimit was;
     if (reactor_is_current_thread()) {
         was = take_descriptors();
@@ -154,7 +154,7 @@ static void a_lack_of_descriptors_is_told_once_and_passes(void **state) {
 
 static void a_rest_ends_with_the_deadline_or_the_listener(void **state) {
     fixture_t *f = *state;
-    int peer = raw_connect(&f->addr);
+    int        peer = raw_connect(&f->addr);
     tmlrt_op_accept(&f->op, f->listener, &f->sock);
     assert_int_equal(finish(&f->op), TMLRT_OK);
     tmlrt_sock_release(f->sock);
@@ -199,7 +199,7 @@ static void a_connection_that_died_in_the_queue_is_passed_over(void **state) {
 
 static void a_reset_before_the_accept_hangs_nothing(void **state) {
     fixture_t *f = *state;
-    char buf[4];
+    char       buf[4];
     raw_reset(raw_connect(&f->addr));
     int peer = raw_connect(&f->addr);
     raw_send(peer, "x", 1);
@@ -224,7 +224,7 @@ static void a_shutdown_ends_pending_and_later_accepts(void **state) {
     tmlrt_op_accept(&f->op, f->listener, &f->sock);
     assert_int_equal(finish(&f->op), TMLRT_ESHUTDOWN);
     tmlrt_sock_t *other = NULL;
-    tmlrt_addr_t any = loopback();
+    tmlrt_addr_t  any = loopback();
     assert_int_equal(tmlrt_tcp_listen(f->rt, &any, NULL, &other), TMLRT_ESHUTDOWN);
     assert_null(other);
 }
@@ -232,9 +232,9 @@ static void a_shutdown_ends_pending_and_later_accepts(void **state) {
 /* ---- connect -------------------------------------------------------------------------------- */
 
 static void a_connect_gives_a_socket(void **state) {
-    fixture_t *f = *state;
+    fixture_t          *f = *state;
     tmlrt_tcp_options_t options = TMLRT_TCP_OPTIONS_INIT;
-    char buf[4];
+    char                buf[4];
     options.flags = TMLRT_TCP_NODELAY | TMLRT_TCP_KEEPALIVE;
     options.send_buffer = 65536;
     tmlrt_sock_t *client = NULL;
@@ -255,8 +255,8 @@ static void a_connect_gives_a_socket(void **state) {
 }
 
 static void a_refused_connect_says_so(void **state) {
-    fixture_t *f = *state;
-    int fd;
+    fixture_t   *f = *state;
+    int          fd;
     tmlrt_addr_t addr = refusing_addr(&fd);
     for (int i = 0; i < 10; i++) {
         tmlrt_op_connect(&f->op, f->rt, &addr, NULL, &f->sock);
@@ -267,8 +267,8 @@ static void a_refused_connect_says_so(void **state) {
 }
 
 static void a_connect_is_cancelled_or_timed_out(void **state) {
-    fixture_t *f = *state;
-    int fds[3];
+    fixture_t   *f = *state;
+    int          fds[3];
     tmlrt_addr_t addr = hanging_addr(fds);
     tmlrt_op_connect(&f->op, f->rt, &addr, NULL, &f->sock);
     assert_true(start(&f->op));
@@ -283,8 +283,8 @@ static void a_connect_is_cancelled_or_timed_out(void **state) {
 }
 
 static void a_peer_that_leaves_at_once_is_no_failed_connect(void **state) {
-    fixture_t *f = *state;
-    char buf[4];
+    fixture_t    *f = *state;
+    char          buf[4];
     tmlrt_sock_t *client = NULL;
     tmlrt_op_accept(&f->op2, f->listener, &f->sock);
     start(&f->op2);
@@ -302,10 +302,10 @@ static void a_peer_that_leaves_at_once_is_no_failed_connect(void **state) {
 /* ---- descriptors ---------------------------------------------------------------------------- */
 
 static void several_may_wait_for_one_descriptor(void **state) {
-    fixture_t *f = *state;
-    int pipe_fd[2];
+    fixture_t  *f = *state;
+    int         pipe_fd[2];
     tmlrt_fd_t *reg = NULL;
-    tmlrt_op_t third = TMLRT_OP_INIT;
+    tmlrt_op_t  third = TMLRT_OP_INIT;
     assert_int_equal(pipe2(pipe_fd, O_NONBLOCK | O_CLOEXEC), 0);
     assert_int_equal(tmlrt_fd_open(f->rt, pipe_fd[0], &reg), TMLRT_OK);
     for (int round = 0; round < 20; round++) {
@@ -335,8 +335,8 @@ static void several_may_wait_for_one_descriptor(void **state) {
 }
 
 static void each_waits_for_its_own_direction(void **state) {
-    fixture_t *f = *state;
-    int fds[2];
+    fixture_t  *f = *state;
+    int         fds[2];
     tmlrt_fd_t *reg = NULL;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(tmlrt_fd_open(f->rt, fds[0], &reg), TMLRT_OK);
@@ -359,9 +359,9 @@ enum { CLIENTS = 1000, ROUNDS = 3 };
 typedef struct echo {
     TMLRT_FRAME;
     tmlrt_sock_t *sock;
-    tmlrt_op_t op;
-    int64_t n;
-    char buf[32];
+    tmlrt_op_t    op;
+    int64_t       n;
+    char          buf[32];
 } echo_t;
 
 static void echo_drop(void *state) {
@@ -387,8 +387,8 @@ static const tmlrt_task_type_t echo_type = TMLRT_TASK_TYPE(echo_t, echo_poll, ec
 typedef struct server {
     TMLRT_FRAME;
     tmlrt_sock_t *listener;
-    tmlrt_op_t op;
-    echo_t next;
+    tmlrt_op_t    op;
+    echo_t        next;
 } server_t;
 
 static int32_t server_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -407,11 +407,11 @@ static const tmlrt_task_type_t server_type = TMLRT_TASK_TYPE(server_t, server_po
 
 typedef struct client {
     TMLRT_FRAME;
-    tmlrt_addr_t addr;
+    tmlrt_addr_t  addr;
     tmlrt_sock_t *sock;
-    tmlrt_op_t op;
-    int round;
-    char out[16], in[16];
+    tmlrt_op_t    op;
+    int           round;
+    char          out[16], in[16];
 } client_t;
 
 static void client_drop(void *state) {
@@ -438,8 +438,8 @@ static int32_t client_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t client_type = TMLRT_TASK_TYPE(client_t, client_poll, client_drop);
 
 static void a_thousand_connections_echo(void **state) {
-    fixture_t *f = *state;
-    struct rlimit files;
+    fixture_t     *f = *state;
+    struct rlimit  files;
     tmlrt_task_t **task = calloc(CLIENTS + 1, sizeof *task);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
     files.rlim_cur = files.rlim_max < 4096 ? files.rlim_max : 4096;
@@ -460,11 +460,11 @@ static void a_thousand_connections_echo(void **state) {
 }
 
 static void a_shutdown_cancels_reads_in_flight(void **state) {
-    fixture_t *f = *state;
+    fixture_t    *f = *state;
     tmlrt_task_t *server_task = NULL;
-    int peer[10];
-    char c;
-    server_t server = {.listener = f->listener};
+    int           peer[10];
+    char          c;
+    server_t      server = {.listener = f->listener};
     assert_int_equal(tmlrt_spawn(f->rt, &server_type, &server, NULL, &server_task), TMLRT_OK);
     for (int i = 0; i < 10; i++)
         peer[i] = raw_connect(&f->addr);
@@ -486,11 +486,11 @@ static void a_shutdown_cancels_reads_in_flight(void **state) {
 }
 
 static void sockets_left_open_are_closed_by_the_destroy(void **state) {
-    fixture_t *f = *state;
+    fixture_t       *f = *state;
     tmlrt_runtime_t *rt = reactor_runtime();
-    int peer;
-    char c;
-    tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
+    int              peer;
+    char             c;
+    tmlrt_sock_t    *sock = sock_and_peer(rt, &peer);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
     assert_int_equal(raw_recv(peer, &c, 1), 0);
     assert_int_equal(tmlrt_sock_close(sock), TMLRT_EALREADY);

@@ -24,9 +24,9 @@ enum { BIG = 4 * 1024 * 1024 };
 
 typedef struct fixture {
     tmlrt_runtime_t *rt;
-    tmlrt_sock_t *sock; /* ours */
-    int peer;           /* the other end, raw and blocking */
-    tmlrt_op_t op, op2;
+    tmlrt_sock_t    *sock; /* ours */
+    int              peer; /* the other end, raw and blocking */
+    tmlrt_op_t       op, op2;
 } fixture_t;
 
 static int setup(void **state) {
@@ -62,7 +62,7 @@ static void start_read(fixture_t *f, void *buf, size_t size) {
 
 static void a_read_gives_what_has_come(void **state) {
     fixture_t *f = *state;
-    char buf[64] = "";
+    char       buf[64] = "";
     raw_send(f->peer, "hello", 5);
     tmlrt_op_read(&f->op, f->sock, buf, sizeof buf);
     assert_int_equal(finish(&f->op), 5);
@@ -72,7 +72,7 @@ static void a_read_gives_what_has_come(void **state) {
 
 static void a_read_waits_for_what_comes_later(void **state) {
     fixture_t *f = *state;
-    char buf[64] = "";
+    char       buf[64] = "";
     for (int i = 0; i < 20; i++) {
         start_read(f, buf, sizeof buf);
         drive(f->rt);
@@ -84,7 +84,7 @@ static void a_read_waits_for_what_comes_later(void **state) {
 
 static void a_short_read_leaves_the_rest_for_the_next(void **state) {
     fixture_t *f = *state;
-    char buf[4] = "";
+    char       buf[4] = "";
     raw_send(f->peer, "abcdefg", 7);
     size_t got = 0;
     while (got < 7) {
@@ -98,7 +98,7 @@ static void a_short_read_leaves_the_rest_for_the_next(void **state) {
 
 static void read_exact_collects_pieces(void **state) {
     fixture_t *f = *state;
-    char buf[12] = "";
+    char       buf[12] = "";
     tmlrt_op_read_exact(&f->op, f->sock, buf, sizeof buf);
     assert_true(start(&f->op));
     for (int i = 0; i < 12; i += 3) {
@@ -112,7 +112,7 @@ static void read_exact_collects_pieces(void **state) {
 
 static void read_exact_tells_an_early_end_and_what_came(void **state) {
     fixture_t *f = *state;
-    char buf[12] = "";
+    char       buf[12] = "";
     raw_send(f->peer, "abc", 3);
     raw_finish(f->peer);
     tmlrt_op_read_exact(&f->op, f->sock, buf, sizeof buf);
@@ -123,7 +123,7 @@ static void read_exact_tells_an_early_end_and_what_came(void **state) {
 
 static void the_end_is_zero_again_and_again(void **state) {
     fixture_t *f = *state;
-    char buf[8];
+    char       buf[8];
     raw_finish(f->peer);
     for (int i = 0; i < 3; i++) {
         tmlrt_op_read(&f->op, f->sock, buf, sizeof buf);
@@ -133,9 +133,9 @@ static void the_end_is_zero_again_and_again(void **state) {
 
 static void data_and_the_end_in_one_event_are_both_read(void **state) {
     fixture_t *f = *state;
-    char buf[64];
+    char       buf[64];
     for (int waits = 0; waits < 2; waits++) {
-        int peer;
+        int           peer;
         tmlrt_sock_t *sock = sock_and_peer(f->rt, &peer);
         tmlrt_op_read(&f->op, sock, buf, sizeof buf);
         if (waits) assert_true(start(&f->op));
@@ -151,7 +151,7 @@ static void data_and_the_end_in_one_event_are_both_read(void **state) {
 
 static void urgent_data_does_not_hide_what_follows_it(void **state) {
     fixture_t *f = *state;
-    char buf[64] = "";
+    char       buf[64] = "";
     raw_send(f->peer, "ab", 2);
     assert_int_equal(send(f->peer, "!", 1, MSG_OOB), 1);
     raw_send(f->peer, "cd", 2);
@@ -161,8 +161,8 @@ static void urgent_data_does_not_hide_what_follows_it(void **state) {
 }
 
 static void readv_fills_the_pieces_in_order(void **state) {
-    fixture_t *f = *state;
-    char a[2], b[3], c[8];
+    fixture_t    *f = *state;
+    char          a[2], b[3], c[8];
     tmlrt_iovec_t iov[] = {{a, 2}, {NULL, 0}, {b, 3}, {c, 8}};
     tmlrt_op_readv(&f->op, f->sock, iov, 4);
     assert_true(start(&f->op));
@@ -174,7 +174,7 @@ static void readv_fills_the_pieces_in_order(void **state) {
 }
 
 static void empty_transfers_wait_for_nothing(void **state) {
-    fixture_t *f = *state;
+    fixture_t    *f = *state;
     tmlrt_iovec_t iov[] = {{NULL, 0}};
     tmlrt_op_read(&f->op, f->sock, NULL, 0);
     assert_int_equal(finish(&f->op), 0);
@@ -191,7 +191,7 @@ static void empty_transfers_wait_for_nothing(void **state) {
 /* ---- writing -------------------------------------------------------------------------------- */
 
 static void a_write_goes_through_a_full_buffer(void **state) {
-    fixture_t *f = *state;
+    fixture_t     *f = *state;
     unsigned char *out = malloc(BIG), *in = malloc(BIG);
     fill(out, BIG);
     assert_int_equal(tmlrt_sock_set(f->sock, TMLRT_SOCK_SEND_BUFFER, 262144), TMLRT_OK);
@@ -207,7 +207,7 @@ static void a_write_goes_through_a_full_buffer(void **state) {
 }
 
 static void a_vectored_write_sends_every_piece(void **state) {
-    fixture_t *f = *state;
+    fixture_t     *f = *state;
     unsigned char *out = malloc(BIG), *in = malloc(BIG);
     fill(out, BIG);
     tmlrt_iovec_t iov[5] = {{out, 10}, {NULL, 0}, {out + 10, BIG / 2}, {out + 10 + BIG / 2, 0}};
@@ -224,7 +224,7 @@ static void a_vectored_write_sends_every_piece(void **state) {
 
 static void half_a_close_leaves_the_other_half(void **state) {
     fixture_t *f = *state;
-    char buf[8] = "";
+    char       buf[8] = "";
     assert_int_equal(tmlrt_sock_shutdown(f->sock, TMLRT_SHUT_WRITE), TMLRT_OK);
     assert_int_equal(raw_recv(f->peer, buf, 1), 0);
     raw_send(f->peer, "still", 5);
@@ -236,7 +236,7 @@ static void half_a_close_leaves_the_other_half(void **state) {
 
 static void a_read_ends_when_its_half_is_shut(void **state) {
     fixture_t *f = *state;
-    char buf[8];
+    char       buf[8];
     start_read(f, buf, sizeof buf);
     assert_int_equal(tmlrt_sock_shutdown(f->sock, TMLRT_SHUT_READ), TMLRT_OK);
     assert_int_equal(finish(&f->op), 0);
@@ -244,7 +244,7 @@ static void a_read_ends_when_its_half_is_shut(void **state) {
 
 static void a_reset_ends_both_directions(void **state) {
     fixture_t *f = *state;
-    char buf[8];
+    char       buf[8];
     start_read(f, buf, sizeof buf);
     raw_reset(f->peer);
     f->peer = -1;
@@ -258,7 +258,7 @@ static void a_reset_ends_both_directions(void **state) {
 
 static void a_cancelled_read_loses_nothing(void **state) {
     fixture_t *f = *state;
-    char got[64];
+    char       got[64];
     for (int late = 0; late < 3; late++) {
         char buf[8];
         start_read(f, buf, sizeof buf);
@@ -281,7 +281,7 @@ static void a_cancelled_read_loses_nothing(void **state) {
 }
 
 static void a_cancelled_write_says_what_went_out(void **state) {
-    fixture_t *f = *state;
+    fixture_t     *f = *state;
     unsigned char *out = malloc(BIG), *in = malloc(BIG);
     fill(out, BIG);
     tmlrt_op_write(&f->op, f->sock, out, BIG);
@@ -299,7 +299,7 @@ static void a_cancelled_write_says_what_went_out(void **state) {
 
 static void a_cancelled_read_exact_counts_what_came(void **state) {
     fixture_t *f = *state;
-    char buf[8] = "";
+    char       buf[8] = "";
     raw_send(f->peer, "abc", 3);
     tmlrt_op_read_exact(&f->op, f->sock, buf, 8);
     assert_true(start(&f->op));
@@ -314,9 +314,9 @@ static void a_cancelled_read_exact_counts_what_came(void **state) {
 }
 
 static void deadlines_end_reads_and_writes(void **state) {
-    fixture_t *f = *state;
+    fixture_t     *f = *state;
     unsigned char *out = calloc(1, BIG);
-    char buf[8];
+    char           buf[8];
     tmlrt_op_read(&f->op, f->sock, buf, sizeof buf);
     tmlrt_op_deadline(&f->op, tmlrt_now(f->rt) + 2 * TMLRT_MS);
     assert_int_equal(finish(&f->op), TMLRT_ETIMEDOUT);
@@ -335,7 +335,7 @@ static void deadlines_end_reads_and_writes(void **state) {
 
 static void a_second_operation_of_a_direction_is_busy(void **state) {
     fixture_t *f = *state;
-    char buf[8], buf2[8];
+    char       buf[8], buf2[8];
     start_read(f, buf, sizeof buf);
     tmlrt_op_read(&f->op2, f->sock, buf2, sizeof buf2);
     assert_int_equal(finish(&f->op2), TMLRT_EBUSY);
@@ -352,9 +352,9 @@ static void close_from_a_thread(void *arg, int i) {
 }
 
 static void a_close_ends_what_is_in_flight(void **state) {
-    fixture_t *f = *state;
+    fixture_t     *f = *state;
     unsigned char *out = calloc(1, BIG);
-    char buf[8];
+    char           buf[8];
     tmlrt_op_write(&f->op2, f->sock, out, BIG);
     assert_true(start(&f->op2));
     start_read(f, buf, sizeof buf);
@@ -370,7 +370,7 @@ static void a_close_ends_what_is_in_flight(void **state) {
 
 static void an_operation_outlives_its_handle(void **state) {
     fixture_t *f = *state;
-    char buf[8];
+    char       buf[8];
     start_read(f, buf, sizeof buf);
     tmlrt_sock_release(f->sock);
     f->sock = NULL;
@@ -380,9 +380,9 @@ static void an_operation_outlives_its_handle(void **state) {
 
 static void descriptor_numbers_are_used_again_without_a_mix_up(void **state) {
     fixture_t *f = *state;
-    char buf[8];
+    char       buf[8];
     for (int i = 0; i < 100; i++) {
-        int peer;
+        int           peer;
         tmlrt_sock_t *sock = sock_and_peer(f->rt, &peer);
         tmlrt_op_read(&f->op, sock, buf, sizeof buf);
         if (i % 2) start(&f->op);
@@ -403,11 +403,11 @@ static void descriptor_numbers_are_used_again_without_a_mix_up(void **state) {
 }
 
 static void the_first_of_two_reads_wins(void **state) {
-    fixture_t *f = *state;
-    int peer;
+    fixture_t    *f = *state;
+    int           peer;
     tmlrt_sock_t *sock = sock_and_peer(f->rt, &peer);
-    char a[8], b[8];
-    tmlrt_op_t any = TMLRT_OP_INIT, *both[] = {&f->op, &f->op2};
+    char          a[8], b[8];
+    tmlrt_op_t    any = TMLRT_OP_INIT, *both[] = {&f->op, &f->op2};
     tmlrt_op_read(&f->op, f->sock, a, sizeof a);
     tmlrt_op_read(&f->op2, sock, b, sizeof b);
     tmlrt_op_any(&any, both, 2);
@@ -422,7 +422,7 @@ static void the_first_of_two_reads_wins(void **state) {
 
 static void tries_work_without_an_operation(void **state) {
     fixture_t *f = *state;
-    char buf[8];
+    char       buf[8];
     assert_int_equal(tmlrt_try_write(f->sock, "hi", 2), 2);
     assert_int_equal(raw_recv(f->peer, buf, 2), 2);
     assert_int_equal(tmlrt_try_read(f->sock, buf, sizeof buf), TMLRT_EAGAIN);

@@ -69,7 +69,7 @@ static void with_each_fault(scenario_t run, tmlrt__fault_kind_t kind, int err) {
                 if (fired == 0) assert_int_equal(unharmed, 1);
                 assert_int_equal(allocs.blocks, 0);
                 assert_int_equal(entries("/proc/self/fd"), descriptors);
-                wait_until(entries("/proc/self/task") == threads);
+                wait_until(entries("/proc/self/task") <= threads); /* a joined one may linger */
             }
             assert_int_equal(fired, 0); /* we came to the end */
         }

@@ -20,14 +20,14 @@
 enum { PERMITS = 4, CHANNELS = 3, ACTORS = 24 };
 
 typedef struct world {
-    tmlrt_mutex_t mutex;
-    tmlrt_rwlock_t rwlock;
+    tmlrt_mutex_t     mutex;
+    tmlrt_rwlock_t    rwlock;
     tmlrt_semaphore_t sem;
-    tmlrt_chan_t *ch[CHANNELS];
-    atomic_int in_mutex, writers, readers, permits_out;
-    atomic_llong sent, received, sent_sum, received_sum;
-    int steps;
-    atomic_int next_actor;
+    tmlrt_chan_t     *ch[CHANNELS];
+    atomic_int        in_mutex, writers, readers, permits_out;
+    atomic_llong      sent, received, sent_sum, received_sum;
+    int               steps;
+    atomic_int        next_actor;
 } world_t;
 
 /* What an item says: who sent it, to which channel, as its which one. */
@@ -37,15 +37,15 @@ typedef struct item {
 
 /* One user of the world. Each keeps, for each channel, the newest number seen of each sender. */
 typedef struct actor {
-    world_t *w;
-    random_t random;
-    uint32_t id, number[CHANNELS];
-    uint32_t seen[CHANNELS][ACTORS];
-    tmlrt_op_t op[4], any;
+    world_t    *w;
+    random_t    random;
+    uint32_t    id, number[CHANNELS];
+    uint32_t    seen[CHANNELS][ACTORS];
+    tmlrt_op_t  op[4], any;
     tmlrt_op_t *ops[4];
-    item_t in[CHANNELS], out;
-    int step, channel, action;
-    bool cancel;
+    item_t      in[CHANNELS], out;
+    int         step, channel, action;
+    bool        cancel;
 } actor_t;
 
 static void actor_init(actor_t *a, world_t *w) {
@@ -56,7 +56,7 @@ static void actor_init(actor_t *a, world_t *w) {
     random_seed(&a->random, test_seed() + a->id);
 }
 
-/* ---- the oracle ---------------------------------------------------------------------------------- */
+/* ---- the oracle ---------------------------------------------------------------------------- */
 
 static void in_mutex(actor_t *a) {
     require(atomic_fetch_add(&a->w->in_mutex, 1) == 0);
@@ -102,13 +102,13 @@ static void item_received(actor_t *a, int c) {
     atomic_fetch_add(&a->w->received_sum, got.actor * 1000003LL + got.number);
 }
 
-/* ---- what an actor does -------------------------------------------------------------------------- */
+/* ---- what an actor does -------------------------------------------------------------------- */
 
 enum { LOCK, READ, WRITE, ACQUIRE, SEND, RECV, SELECT, ACTIONS };
 
 static void prepare(actor_t *a) {
     world_t *w = a->w;
-    int c = a->channel = (int)random_below(&a->random, CHANNELS);
+    int      c = a->channel = (int)random_below(&a->random, CHANNELS);
     a->action = (int)random_below(&a->random, ACTIONS);
     make_item(a, c);
     switch (a->action) {
@@ -245,7 +245,7 @@ static void nothing_is_lost(void **state) {
     for (int c = 0; c < CHANNELS; c++)
         assert_int_equal(tmlrt_chan_create(&w.ch[c], sizeof(item_t), capacity[c]), TMLRT_OK);
     tmlrt_runtime_t *rt = runtime_multi(2);
-    tmlrt_task_t *tasks[FIBERS + TASKS], *by;
+    tmlrt_task_t    *tasks[FIBERS + TASKS], *by;
     for (int i = 0; i < FIBERS; i++)
         assert_int_equal(tmlrt_go(rt, fiber_actor, &w, NULL, &tasks[i]), TMLRT_OK);
     for (int i = 0; i < TASKS; i++)

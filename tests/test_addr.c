@@ -23,7 +23,7 @@ static void what_is_parsed_formats_the_same(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         tmlrt_addr_t addr;
-        char text[72];
+        char         text[72];
         assert_int_equal(tmlrt_addr_parse(&addr, texts[i]), TMLRT_OK);
         assert_int_equal(tmlrt_addr_format(&addr, text, sizeof text), strlen(texts[i]));
         assert_string_equal(text, texts[i]);
@@ -33,7 +33,7 @@ static void what_is_parsed_formats_the_same(void **state) {
 static void no_host_is_any_ipv4_address(void **state) {
     (void)state;
     tmlrt_addr_t addr;
-    char text[72];
+    char         text[72];
     assert_int_equal(tmlrt_addr_parse(&addr, ":8080"), TMLRT_OK);
     tmlrt_addr_format(&addr, text, sizeof text);
     assert_string_equal(text, "0.0.0.0:8080");
@@ -99,7 +99,7 @@ static void what_is_no_address_is_refused_and_changes_nothing(void **state) {
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_addr_t addr = {0};
-    char text[72];
+    char         text[72];
     assert_int_equal(tmlrt_addr_parse(NULL, ":1"), TMLRT_EINVAL);
     assert_int_equal(tmlrt_addr_parse(&addr, NULL), TMLRT_EINVAL);
     assert_int_equal(tmlrt_addr_format(NULL, text, sizeof text), TMLRT_EINVAL);

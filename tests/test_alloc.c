@@ -32,7 +32,7 @@ typedef struct counting {
 
 static void *counting_alloc(void *ctx, size_t size, size_t align) {
     counting_t *c = ctx;
-    void *p = tmlrt__mem_default.alloc(NULL, size, align);
+    void       *p = tmlrt__mem_default.alloc(NULL, size, align);
     if (p != NULL) {
         /* Nobody may rely on zeroed memory. */
         memset(p, 0xa5, size < 4096 ? size : 4096);
@@ -53,7 +53,7 @@ static void counting_free(void *ctx, void *ptr, size_t size, size_t align) {
 static tmlrt__heap_t *heap_of(counting_t *c) {
     memset(c, 0, sizeof *c);
     tmlrt_allocator_t mem = {counting_alloc, counting_free, c};
-    tmlrt__heap_t *heap = NULL;
+    tmlrt__heap_t    *heap = NULL;
     assert_int_equal(tmlrt__heap_create(&heap, &mem), 0);
     return heap;
 }
@@ -83,11 +83,11 @@ static void put(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache, void *block, ui
 
 static void a_block_holds_its_size_is_aligned_and_begins_with_zero(void **state) {
     (void)state;
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t cache = {0};
     for (size_t size = 0; size < 20000; size += size < 600 ? 1 : 61) {
-        uint16_t a, b;
+        uint16_t  a, b;
         uint64_t *p = tmlrt__heap_get(heap, &cache, size, &a);
         uint64_t *q = tmlrt__heap_get(heap, NULL, size, &b);
         assert_non_null(p);
@@ -113,11 +113,11 @@ static void blocks_out_at_once_never_overlap(void **state) {
     enum { N = 3000 };
     static const size_t sizes[] = {16, 48, 224, 512, 513, 1000, 4097, 16384, 16385};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        counting_t c;
-        tmlrt__heap_t *heap = heap_of(&c);
+        counting_t          c;
+        tmlrt__heap_t      *heap = heap_of(&c);
         tmlrt__heap_cache_t cache = {0};
-        void **blocks = calloc(N, sizeof *blocks);
-        uint16_t cls = 0;
+        void              **blocks = calloc(N, sizeof *blocks);
+        uint16_t            cls = 0;
         assert_non_null(blocks);
         for (int i = 0; i < N; i++) {
             blocks[i] = tmlrt__heap_get(heap, i % 2 != 0 ? &cache : NULL, sizes[s], &cls);
@@ -139,12 +139,12 @@ static void blocks_out_at_once_never_overlap(void **state) {
 
 static void the_newest_block_comes_back_first(void **state) {
     (void)state;
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t cache = {0};
-    uint16_t cls;
-    void *p = tmlrt__heap_get(heap, &cache, 224, &cls);
-    void *q = tmlrt__heap_get(heap, &cache, 224, &cls);
+    uint16_t            cls;
+    void               *p = tmlrt__heap_get(heap, &cache, 224, &cls);
+    void               *q = tmlrt__heap_get(heap, &cache, 224, &cls);
     put(heap, &cache, p, cls);
     put(heap, &cache, q, cls);
     assert_ptr_equal(tmlrt__heap_get(heap, &cache, 224, &cls), q);
@@ -157,9 +157,9 @@ static void the_newest_block_comes_back_first(void **state) {
 
 static void a_size_that_overflows_is_no_memory(void **state) {
     (void)state;
-    counting_t c;
+    counting_t     c;
     tmlrt__heap_t *heap = heap_of(&c);
-    uint16_t cls;
+    uint16_t       cls;
     assert_null(tmlrt__heap_get(heap, NULL, SIZE_MAX, &cls));
     assert_null(tmlrt__heap_get(heap, NULL, SIZE_MAX - 15, &cls));
     assert_closes_clean(heap, &c);
@@ -168,11 +168,11 @@ static void a_size_that_overflows_is_no_memory(void **state) {
 static void a_million_small_blocks_cost_little_more_than_their_size(void **state) {
     (void)state;
     enum { N = 1000000 };
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t cache = {0};
-    void *list = NULL;
-    uint16_t cls = 0;
+    void               *list = NULL;
+    uint16_t            cls = 0;
     for (int i = 0; i < N; i++) {
         void **block = tmlrt__heap_get(heap, &cache, 224, &cls);
         assert_non_null(block);
@@ -194,12 +194,12 @@ static void a_million_small_blocks_cost_little_more_than_their_size(void **state
 static void blocks_travel_back_in_batches_between_two_caches(void **state) {
     (void)state;
     enum { N = 64 * BATCH };
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t taker = {0}, giver = {0};
-    uint16_t cls = 0;
-    void *blocks[N];
-    size_t calls = 0;
+    uint16_t            cls = 0;
+    void               *blocks[N];
+    size_t              calls = 0;
     for (int round = 0; round < 50; round++) {
         for (int i = 0; i < N; i++) {
             blocks[i] = tmlrt__heap_get(heap, &taker, 128, &cls);
@@ -221,11 +221,11 @@ static void blocks_travel_back_in_batches_between_two_caches(void **state) {
 
 static void a_cache_keeps_at_most_two_batches(void **state) {
     (void)state;
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t a = {0}, b = {0};
-    uint16_t cls = 0;
-    void *blocks[4 * BATCH];
+    uint16_t            cls = 0;
+    void               *blocks[4 * BATCH];
     for (size_t i = 0; i < 4 * BATCH; i++)
         blocks[i] = tmlrt__heap_get(heap, &a, 64, &cls);
     tmlrt__heap_flush(heap, &a);
@@ -254,9 +254,9 @@ static void a_cache_keeps_at_most_two_batches(void **state) {
 #define PASSES 200000
 
 typedef struct relay {
-    tmlrt__heap_t *heap;
-    uint16_t cls;
-    bool cached; /* the giver has a cache */
+    tmlrt__heap_t    *heap;
+    uint16_t          cls;
+    bool              cached; /* the giver has a cache */
     tmlrt__atomic_ptr slots[SLOTS];
 } relay_t;
 
@@ -265,7 +265,7 @@ static int passes(void) {
 }
 
 static void relay_gives(void *arg) {
-    relay_t *r = arg;
+    relay_t            *r = arg;
     tmlrt__heap_cache_t cache = {0};
     for (int i = 0, n = passes(); i < n; i++) {
         void *block;
@@ -278,10 +278,10 @@ static void relay_gives(void *arg) {
 }
 
 static void run_relay(bool taker_cached, bool giver_cached) {
-    counting_t c;
+    counting_t          c;
     tmlrt__heap_cache_t cache = {0};
-    relay_t r;
-    tmlrt__thread_t giver;
+    relay_t             r;
+    tmlrt__thread_t     giver;
     memset(&r, 0, sizeof r);
     r.heap = heap_of(&c);
     r.cached = giver_cached;
@@ -290,7 +290,7 @@ static void run_relay(bool taker_cached, bool giver_cached) {
     assert_int_equal(tmlrt__thread_create(&giver, relay_gives, &r, "giver"), 0);
     for (int i = 0, n = passes(); i < n; i++) {
         uint16_t cls;
-        void *block = tmlrt__heap_get(r.heap, taker_cached ? &cache : NULL, 224, &cls);
+        void    *block = tmlrt__heap_get(r.heap, taker_cached ? &cache : NULL, 224, &cls);
         assert_non_null(block);
         mark(block, 1);
         while (tmlrt__load_relaxed(&r.slots[i % SLOTS]) != NULL)
@@ -316,7 +316,7 @@ static void a_stream_from_one_thread_to_another_reuses_its_blocks(void **state) 
 /* ---- Walking ---- */
 
 typedef struct walked {
-    size_t count;
+    size_t   count;
     uint64_t sum;
 } walked_t;
 
@@ -329,16 +329,16 @@ static void counts_block(void *ctx, void *block) {
 static void a_walk_sees_every_live_block_and_no_free_one(void **state) {
     (void)state;
     enum { N = 2000 };
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t cache = {0};
-    tmlrt__rand_t rnd;
-    void *blocks[N] = {NULL};
-    uint16_t cls[N];
-    walked_t want = {0, 0};
+    tmlrt__rand_t       rnd;
+    void               *blocks[N] = {NULL};
+    uint16_t            cls[N];
+    walked_t            want = {0, 0};
     tmlrt__rand_seed(&rnd, 42);
     for (uint64_t step = 0; step < 20000; step++) {
-        size_t i = tmlrt__rand_next(&rnd) % N;
+        size_t               i = tmlrt__rand_next(&rnd) % N;
         tmlrt__heap_cache_t *mine = tmlrt__rand_next(&rnd) % 4 != 0 ? &cache : NULL;
         if (blocks[i] == NULL) {
             size_t size = tmlrt__rand_next(&rnd) % 18000;
@@ -372,12 +372,12 @@ static void a_walk_sees_every_live_block_and_no_free_one(void **state) {
 
 static void a_block_taken_but_not_marked_is_not_seen(void **state) {
     (void)state;
-    counting_t c;
+    counting_t     c;
     tmlrt__heap_t *heap = heap_of(&c);
-    uint16_t small, large;
-    void *p = tmlrt__heap_get(heap, NULL, 100, &small);
-    void *q = tmlrt__heap_get(heap, NULL, LARGE, &large);
-    walked_t w = {0, 0};
+    uint16_t       small, large;
+    void          *p = tmlrt__heap_get(heap, NULL, 100, &small);
+    void          *q = tmlrt__heap_get(heap, NULL, LARGE, &large);
+    walked_t       w = {0, 0};
     tmlrt__heap_walk(heap, counts_block, &w);
     assert_int_equal(w.count, 0);
     put(heap, NULL, p, small);
@@ -387,10 +387,10 @@ static void a_block_taken_but_not_marked_is_not_seen(void **state) {
 
 typedef struct putter {
     tmlrt__heap_t *heap;
-    counting_t *c;
-    void *large[4];
-    size_t count;
-    size_t live; /* at the first call */
+    counting_t    *c;
+    void          *large[4];
+    size_t         count;
+    size_t         live; /* at the first call */
 } putter_t;
 
 /* Puts all large blocks at the first call, takes another, and walks again: the memory stays. */
@@ -402,7 +402,7 @@ static void puts_all(void *ctx, void *block) {
     for (int i = 0; i < 4; i++)
         put(p->heap, NULL, p->large[i], TMLRT__HEAP_LARGE);
     uint16_t cls;
-    void *more = tmlrt__heap_get(p->heap, NULL, LARGE, &cls);
+    void    *more = tmlrt__heap_get(p->heap, NULL, LARGE, &cls);
     mark(more, 1);
     walked_t w = {0, 0};
     tmlrt__heap_walk(p->heap, counts_block, &w);
@@ -413,10 +413,10 @@ static void puts_all(void *ctx, void *block) {
 
 static void large_blocks_put_during_a_walk_go_at_its_end(void **state) {
     (void)state;
-    counting_t c;
+    counting_t     c;
     tmlrt__heap_t *heap = heap_of(&c);
-    putter_t p = {heap, &c, {NULL}, 0, 0};
-    uint16_t cls;
+    putter_t       p = {heap, &c, {NULL}, 0, 0};
+    uint16_t       cls;
     for (int i = 0; i < 4; i++) {
         p.large[i] = tmlrt__heap_get(heap, NULL, LARGE, &cls);
         mark(p.large[i], 1);
@@ -428,17 +428,17 @@ static void large_blocks_put_during_a_walk_go_at_its_end(void **state) {
 }
 
 typedef struct churn {
-    tmlrt__heap_t *heap;
+    tmlrt__heap_t    *heap;
     tmlrt__atomic_u32 stop;
-    uint64_t seed;
+    uint64_t          seed;
 } churn_t;
 
 static void churns(void *arg) {
-    churn_t *ch = arg;
+    churn_t            *ch = arg;
     tmlrt__heap_cache_t cache = {0};
-    tmlrt__rand_t rnd;
+    tmlrt__rand_t       rnd;
     enum { N = 64 };
-    void *blocks[N] = {NULL};
+    void    *blocks[N] = {NULL};
     uint16_t cls[N];
     tmlrt__rand_seed(&rnd, ch->seed);
     while (tmlrt__load_relaxed(&ch->stop) == 0) {
@@ -461,12 +461,12 @@ static void churns(void *arg) {
 static void walks_among_threads_that_take_and_give_see_what_stays(void **state) {
     (void)state;
     enum { THREADS = 2, STAY = 500, WALKS = 300 };
-    counting_t c;
-    churn_t ch = {heap_of(&c), 0, 7};
+    counting_t      c;
+    churn_t         ch = {heap_of(&c), 0, 7};
     tmlrt__thread_t t[THREADS];
-    void *stay[STAY];
-    uint16_t cls[STAY];
-    churn_t each[THREADS];
+    void           *stay[STAY];
+    uint16_t        cls[STAY];
+    churn_t         each[THREADS];
     for (size_t i = 0; i < STAY; i++) {
         stay[i] = tmlrt__heap_get(ch.heap, NULL, i % 10 == 0 ? LARGE : 224, &cls[i]);
         mark(stay[i], 1000000);
@@ -495,11 +495,11 @@ static void walks_among_threads_that_take_and_give_see_what_stays(void **state) 
 static void the_last_put_of_an_orphan_frees_everything(void **state) {
     (void)state;
     enum { N = 300 };
-    counting_t c;
-    tmlrt__heap_t *heap = heap_of(&c);
+    counting_t          c;
+    tmlrt__heap_t      *heap = heap_of(&c);
     tmlrt__heap_cache_t cache = {0};
-    void *blocks[N];
-    uint16_t cls[N];
+    void               *blocks[N];
+    uint16_t            cls[N];
     for (size_t i = 0; i < N; i++)
         blocks[i] = tmlrt__heap_get(heap, &cache, i % 7 == 0 ? LARGE : i * 9, &cls[i]);
     put(heap, &cache, blocks[0], cls[0]);
@@ -516,10 +516,10 @@ static void the_last_put_of_an_orphan_frees_everything(void **state) {
 
 static void an_orphan_may_end_with_a_large_block(void **state) {
     (void)state;
-    counting_t c;
+    counting_t     c;
     tmlrt__heap_t *heap = heap_of(&c);
-    uint16_t cls;
-    void *p = tmlrt__heap_get(heap, NULL, LARGE, &cls);
+    uint16_t       cls;
+    void          *p = tmlrt__heap_get(heap, NULL, LARGE, &cls);
     assert_int_equal(tmlrt__heap_close(heap), 1);
     put(heap, NULL, p, cls);
     assert_int_equal(tmlrt__load_relaxed(&c.live), 0);
@@ -527,8 +527,8 @@ static void an_orphan_may_end_with_a_large_block(void **state) {
 
 typedef struct holder {
     tmlrt__heap_t *heap;
-    void *blocks[64];
-    uint16_t cls[64];
+    void          *blocks[64];
+    uint16_t       cls[64];
 } holder_t;
 
 static void puts_what_it_holds(void *arg) {
@@ -541,9 +541,9 @@ static void a_close_may_race_with_the_last_puts(void **state) {
     (void)state;
     enum { THREADS = 3, ROUNDS = 200 };
     for (int round = 0; round < ROUNDS; round++) {
-        counting_t c;
-        tmlrt__heap_t *heap = heap_of(&c);
-        holder_t h[THREADS];
+        counting_t      c;
+        tmlrt__heap_t  *heap = heap_of(&c);
+        holder_t        h[THREADS];
         tmlrt__thread_t t[THREADS];
         for (int i = 0; i < THREADS; i++) {
             h[i].heap = heap;
@@ -565,9 +565,9 @@ static void a_close_may_race_with_the_last_puts(void **state) {
 static size_t fill_and_empty(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache) {
     enum { N = 1200 };
     static const size_t sizes[] = {200, 5000, LARGE};
-    void *blocks[N];
-    uint16_t cls[N];
-    size_t missing = 0;
+    void               *blocks[N];
+    uint16_t            cls[N];
+    size_t              missing = 0;
     for (size_t i = 0; i < N; i++) {
         blocks[i] = tmlrt__heap_get(heap, cache, sizes[i % 60 == 0 ? i / 60 % 3 : 0], &cls[i]);
         missing += blocks[i] == NULL;
@@ -582,11 +582,11 @@ static void every_failed_allocation_gives_null_and_changes_nothing(void **state)
     (void)state;
     for (int how = 0; how < 4; how++) {
         for (uint64_t nth = 1;; nth++) {
-            counting_t c;
-            tmlrt__heap_t *heap = heap_of(&c);
+            counting_t          c;
+            tmlrt__heap_t      *heap = heap_of(&c);
             tmlrt__heap_cache_t cache = {0}, *mine = how / 2 != 0 ? &cache : NULL;
             tmlrt__fault_arm(TMLRT__FAULT_ALLOC, nth, how % 2 != 0, 0);
-            size_t missing = fill_and_empty(heap, mine);
+            size_t   missing = fill_and_empty(heap, mine);
             uint64_t fired = tmlrt__fault_fired(TMLRT__FAULT_ALLOC);
             tmlrt__fault_disarm();
             assert_int_equal(missing, fired);
@@ -600,9 +600,9 @@ static void every_failed_allocation_gives_null_and_changes_nothing(void **state)
 
 static void a_heap_without_memory_is_an_error(void **state) {
     (void)state;
-    counting_t c = {0, 0, 0};
+    counting_t        c = {0, 0, 0};
     tmlrt_allocator_t mem = {counting_alloc, counting_free, &c};
-    tmlrt__heap_t *heap = NULL;
+    tmlrt__heap_t    *heap = NULL;
     tmlrt__fault_arm(TMLRT__FAULT_ALLOC, 1, false, 0);
     assert_int_equal(tmlrt__heap_create(&heap, &mem), TMLRT_ENOMEM);
     tmlrt__fault_disarm();
@@ -612,9 +612,9 @@ static void a_heap_without_memory_is_an_error(void **state) {
 
 static void zeroed_memory_is_zero_and_goes_through_the_allocator(void **state) {
     (void)state;
-    counting_t c = {0, 0, 0};
+    counting_t        c = {0, 0, 0};
     tmlrt_allocator_t mem = {counting_alloc, counting_free, &c};
-    unsigned char *p = tmlrt__mem_zero(&mem, 1000, 64);
+    unsigned char    *p = tmlrt__mem_zero(&mem, 1000, 64);
     assert_non_null(p);
     for (int i = 0; i < 1000; i++)
         assert_int_equal(p[i], 0);

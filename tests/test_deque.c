@@ -23,46 +23,39 @@ struct account {
     size_t fail_at; /* this call fails, counted from 1; 0 none */
 };
 
-static void *account_get(void *ctx, size_t bytes)
-{
+static void *account_get(void *ctx, size_t bytes) {
     struct account *a = ctx;
-    if (++a->gets == a->fail_at)
-        return NULL;
+    if (++a->gets == a->fail_at) return NULL;
     a->bytes += bytes;
     return malloc(bytes);
 }
 
-static void account_put(void *ctx, void *p, size_t bytes)
-{
+static void account_put(void *ctx, void *p, size_t bytes) {
     struct account *a = ctx;
     a->bytes -= bytes;
     free(p);
 }
 
-static void make(tmlrt__deque_t *d, struct account *a, size_t capacity)
-{
-    tmlrt__deque_mem_t mem = { a, account_get, account_put };
+static void make(tmlrt__deque_t *d, struct account *a, size_t capacity) {
+    tmlrt__deque_mem_t mem = {a, account_get, account_put};
     memset(a, 0, sizeof *a);
     assert_int_equal(tmlrt__deque_init(d, &mem, capacity), 0);
 }
 
-static void destroy(tmlrt__deque_t *d, struct account *a)
-{
+static void destroy(tmlrt__deque_t *d, struct account *a) {
     tmlrt__deque_destroy(d);
     assert_int_equal(a->bytes, 0);
 }
 
-static void *item(uintptr_t n)
-{
+static void *item(uintptr_t n) {
     return (void *)(n * 8);
 }
 
-static void a_new_deque_is_empty_from_every_side(void **state)
-{
+static void a_new_deque_is_empty_from_every_side(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
-    void *got;
+    void          *got;
     make(&d, &a, 4);
     assert_null(tmlrt__deque_take(&d));
     assert_null(tmlrt__deque_take_oldest(&d));
@@ -72,12 +65,11 @@ static void a_new_deque_is_empty_from_every_side(void **state)
     destroy(&d, &a);
 }
 
-static void the_owner_takes_the_newest_and_a_thief_the_oldest(void **state)
-{
+static void the_owner_takes_the_newest_and_a_thief_the_oldest(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
-    void *got;
+    void          *got;
     make(&d, &a, 4);
     for (uintptr_t i = 1; i <= 4; i++)
         assert_int_equal(tmlrt__deque_push(&d, item(i)), 0);
@@ -91,12 +83,11 @@ static void the_owner_takes_the_newest_and_a_thief_the_oldest(void **state)
     destroy(&d, &a);
 }
 
-static void take_if_takes_exactly_the_newest(void **state)
-{
+static void take_if_takes_exactly_the_newest(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
-    void *got;
+    void          *got;
     make(&d, &a, 2);
     tmlrt__deque_push(&d, item(1));
     tmlrt__deque_push(&d, item(2));
@@ -110,8 +101,7 @@ static void take_if_takes_exactly_the_newest(void **state)
     destroy(&d, &a);
 }
 
-static void it_grows_and_keeps_every_item_in_order(void **state)
-{
+static void it_grows_and_keeps_every_item_in_order(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
@@ -129,12 +119,11 @@ static void it_grows_and_keeps_every_item_in_order(void **state)
     destroy(&d, &a);
 }
 
-static void a_steady_queue_never_grows(void **state)
-{
+static void a_steady_queue_never_grows(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
-    void *got;
+    void          *got;
     make(&d, &a, 8);
     for (uintptr_t i = 1; i < 10000; i++) {
         tmlrt__deque_push(&d, item(i));
@@ -147,8 +136,7 @@ static void a_steady_queue_never_grows(void **state)
     destroy(&d, &a);
 }
 
-static void old_arrays_together_are_smaller_than_the_current_one(void **state)
-{
+static void old_arrays_together_are_smaller_than_the_current_one(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
@@ -160,8 +148,7 @@ static void old_arrays_together_are_smaller_than_the_current_one(void **state)
     destroy(&d, &a);
 }
 
-static void a_failed_growth_takes_nothing_and_changes_nothing(void **state)
-{
+static void a_failed_growth_takes_nothing_and_changes_nothing(void **state) {
     (void)state;
     tmlrt__deque_t d;
     struct account a;
@@ -178,12 +165,11 @@ static void a_failed_growth_takes_nothing_and_changes_nothing(void **state)
     destroy(&d, &a);
 }
 
-static void a_deque_without_memory_is_not_made(void **state)
-{
+static void a_deque_without_memory_is_not_made(void **state) {
     (void)state;
-    tmlrt__deque_t d;
-    struct account a = { 0, 0, 1 };
-    tmlrt__deque_mem_t mem = { &a, account_get, account_put };
+    tmlrt__deque_t     d;
+    struct account     a = {0, 0, 1};
+    tmlrt__deque_mem_t mem = {&a, account_get, account_put};
     assert_int_equal(tmlrt__deque_init(&d, &mem, 4), TMLRT__DEQUE_NOMEM);
 }
 
@@ -192,26 +178,24 @@ static void a_deque_without_memory_is_not_made(void **state)
 enum { THIEVES = 2, STRESS_ITEMS = 200000 };
 
 struct stress {
-    tmlrt__deque_t d;
+    tmlrt__deque_t    d;
     tmlrt__atomic_u32 done;
-    tmlrt__atomic_u8 taken[STRESS_ITEMS + 1];
-    int contents[STRESS_ITEMS + 1]; /* plain: TSan sees a missing order */
+    tmlrt__atomic_u8  taken[STRESS_ITEMS + 1];
+    int               contents[STRESS_ITEMS + 1]; /* plain: TSan sees a missing order */
 };
 
-static void stress_got(struct stress *s, void *p)
-{
+static void stress_got(struct stress *s, void *p) {
     uintptr_t n = (uintptr_t)p / 8;
     assert_int_equal(s->contents[n], (int)n + 1);
     assert_int_equal(tmlrt__fetch_add_relaxed(&s->taken[n], 1), 0);
 }
 
-static void *stress_thief(void *arg)
-{
+static void *stress_thief(void *arg) {
     struct stress *s = arg;
     for (;;) {
         /* acquire: no more pushes after this was seen; pairs with the owner's end */
-        uint32_t done = tmlrt__load_acquire(&s->done);
-        void *p = NULL;
+        uint32_t       done = tmlrt__load_acquire(&s->done);
+        void          *p = NULL;
         tmlrt__steal_t r = tmlrt__deque_steal(&s->d, &p);
         if (r == TMLRT__STEAL_GOT)
             stress_got(s, p);
@@ -222,10 +206,9 @@ static void *stress_thief(void *arg)
     }
 }
 
-static void run_stress(void (*owner)(struct stress *s))
-{
+static void run_stress(void (*owner)(struct stress *s)) {
     struct account a;
-    pthread_t thief[THIEVES];
+    pthread_t      thief[THIEVES];
     struct stress *s = calloc(1, sizeof *s);
     assert_non_null(s);
     make(&s->d, &a, 2);
@@ -242,24 +225,20 @@ static void run_stress(void (*owner)(struct stress *s))
     free(s);
 }
 
-static void stress_push(struct stress *s, uintptr_t n)
-{
+static void stress_push(struct stress *s, uintptr_t n) {
     s->contents[n] = (int)n + 1;
     assert_int_equal(tmlrt__deque_push(&s->d, item(n)), 0);
 }
 
-static void owner_of_few(struct stress *s)
-{
+static void owner_of_few(struct stress *s) {
     for (uintptr_t n = 1; n <= STRESS_ITEMS; n++) {
         stress_push(s, n);
         void *p = n % 3 == 0 ? NULL : tmlrt__deque_take(&s->d);
-        if (p != NULL)
-            stress_got(s, p);
+        if (p != NULL) stress_got(s, p);
     }
 }
 
-static void owner_of_both_ends(struct stress *s)
-{
+static void owner_of_both_ends(struct stress *s) {
     for (uintptr_t n = 1; n <= STRESS_ITEMS; n++) {
         stress_push(s, n);
         void *p = NULL;
@@ -269,25 +248,21 @@ static void owner_of_both_ends(struct stress *s)
             p = item(n);
         else if (n % 4 == 3)
             p = tmlrt__deque_take(&s->d);
-        if (p != NULL)
-            stress_got(s, p);
+        if (p != NULL) stress_got(s, p);
     }
 }
 
-static void a_take_of_the_last_element_races_a_steal_once(void **state)
-{
+static void a_take_of_the_last_element_races_a_steal_once(void **state) {
     (void)state;
     run_stress(owner_of_few);
 }
 
-static void both_ends_of_the_owner_race_steals_once(void **state)
-{
+static void both_ends_of_the_owner_race_steals_once(void **state) {
     (void)state;
     run_stress(owner_of_both_ends);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_deque_is_empty_from_every_side),
         cmocka_unit_test(the_owner_takes_the_newest_and_a_thief_the_oldest),

@@ -18,21 +18,25 @@
 
 enum { CAPACITY = 8 };
 
-static const uint64_t starts[] = { 0, 1, 5, UINT64_MAX, UINT64_MAX - 3, UINT64_MAX - CAPACITY,
-                                   (uint64_t)INT64_MAX, (uint64_t)INT64_MAX - 3 };
+static const uint64_t starts[] = {0,
+                                  1,
+                                  5,
+                                  UINT64_MAX,
+                                  UINT64_MAX - 3,
+                                  UINT64_MAX - CAPACITY,
+                                  (uint64_t)INT64_MAX,
+                                  (uint64_t)INT64_MAX - 3};
 enum { STARTS = sizeof starts / sizeof *starts };
 
-static void *item(uintptr_t n)
-{
+static void *item(uintptr_t n) {
     return (void *)(n * 8);
 }
 
-static void an_empty_ring_gives_nothing(void **state)
-{
+static void an_empty_ring_gives_nothing(void **state) {
     (void)state;
-    tmlrt__mpmc_t q;
+    tmlrt__mpmc_t      q;
     tmlrt__mpmc_slot_t slots[CAPACITY];
-    void *out[2];
+    void              *out[2];
     for (int i = 0; i < STARTS; i++) {
         tmlrt__mpmc_init(&q, slots, CAPACITY, starts[i]);
         assert_null(tmlrt__mpmc_try_pop(&q));
@@ -41,10 +45,9 @@ static void an_empty_ring_gives_nothing(void **state)
     }
 }
 
-static void a_full_ring_refuses_and_keeps_its_order_over_the_wrap(void **state)
-{
+static void a_full_ring_refuses_and_keeps_its_order_over_the_wrap(void **state) {
     (void)state;
-    tmlrt__mpmc_t q;
+    tmlrt__mpmc_t      q;
     tmlrt__mpmc_slot_t slots[CAPACITY];
     for (int i = 0; i < STARTS; i++) {
         tmlrt__mpmc_init(&q, slots, CAPACITY, starts[i]);
@@ -58,10 +61,9 @@ static void a_full_ring_refuses_and_keeps_its_order_over_the_wrap(void **state)
     }
 }
 
-static void the_smallest_ring_has_two_slots(void **state)
-{
+static void the_smallest_ring_has_two_slots(void **state) {
     (void)state;
-    tmlrt__mpmc_t q;
+    tmlrt__mpmc_t      q;
     tmlrt__mpmc_slot_t slots[2];
     tmlrt__mpmc_init(&q, slots, 2, UINT64_MAX - 1);
     for (uintptr_t n = 1; n < 20; n += 2) {
@@ -73,25 +75,22 @@ static void the_smallest_ring_has_two_slots(void **state)
     }
 }
 
-static void a_ring_that_is_never_full_goes_round_for_ever(void **state)
-{
+static void a_ring_that_is_never_full_goes_round_for_ever(void **state) {
     (void)state;
-    tmlrt__mpmc_t q;
+    tmlrt__mpmc_t      q;
     tmlrt__mpmc_slot_t slots[CAPACITY];
     tmlrt__mpmc_init(&q, slots, CAPACITY, UINT64_MAX - 500);
     for (uintptr_t n = 1; n < 1000; n++) {
         assert_true(tmlrt__mpmc_try_push(&q, item(n)));
-        if (n >= 4)
-            assert_ptr_equal(tmlrt__mpmc_try_pop(&q), item(n - 3));
+        if (n >= 4) assert_ptr_equal(tmlrt__mpmc_try_pop(&q), item(n - 3));
     }
 }
 
-static void a_batch_takes_what_is_there_in_order(void **state)
-{
+static void a_batch_takes_what_is_there_in_order(void **state) {
     (void)state;
-    tmlrt__mpmc_t q;
+    tmlrt__mpmc_t      q;
     tmlrt__mpmc_slot_t slots[CAPACITY];
-    void *out[2 * CAPACITY];
+    void              *out[2 * CAPACITY];
     tmlrt__mpmc_init(&q, slots, CAPACITY, UINT64_MAX - 2);
     for (uintptr_t n = 1; n <= CAPACITY; n++)
         tmlrt__mpmc_try_push(&q, item(n));
@@ -111,18 +110,17 @@ static void a_batch_takes_what_is_there_in_order(void **state)
 enum { PRODUCERS = 2, CONSUMERS = 2, EACH = 50000 };
 
 struct stress {
-    tmlrt__mpmc_t q;
+    tmlrt__mpmc_t      q;
     tmlrt__mpmc_slot_t slots[CAPACITY];
-    tmlrt__atomic_u32 left; /* items not yet popped */
-    tmlrt__atomic_u8 taken[PRODUCERS * EACH + 1];
-    int contents[PRODUCERS * EACH + 1]; /* plain: TSan sees a missing order */
-    tmlrt__atomic_u32 producers;        /* numbers given out */
+    tmlrt__atomic_u32  left; /* items not yet popped */
+    tmlrt__atomic_u8   taken[PRODUCERS * EACH + 1];
+    int                contents[PRODUCERS * EACH + 1]; /* plain: TSan sees a missing order */
+    tmlrt__atomic_u32  producers;                      /* numbers given out */
 };
 
-static void *stress_producer(void *arg)
-{
+static void *stress_producer(void *arg) {
     struct stress *s = arg;
-    uintptr_t first = (uintptr_t)tmlrt__fetch_add_relaxed(&s->producers, 1) * EACH + 1;
+    uintptr_t      first = (uintptr_t)tmlrt__fetch_add_relaxed(&s->producers, 1) * EACH + 1;
     for (uintptr_t n = first; n < first + EACH; n++) {
         s->contents[n] = (int)n + 1;
         while (!tmlrt__mpmc_try_push(&s->q, item(n)))
@@ -131,15 +129,13 @@ static void *stress_producer(void *arg)
     return NULL;
 }
 
-static void *stress_consumer(void *arg)
-{
+static void *stress_consumer(void *arg) {
     struct stress *s = arg;
-    uintptr_t last[PRODUCERS] = { 0 };
+    uintptr_t      last[PRODUCERS] = {0};
     while (tmlrt__load_relaxed(&s->left) > 0) {
-        void *out[3];
+        void  *out[3];
         size_t got = tmlrt__mpmc_pop_many(&s->q, out, 3);
-        if (got == 0)
-            sched_yield();
+        if (got == 0) sched_yield();
         for (size_t i = 0; i < got; i++) {
             uintptr_t n = (uintptr_t)out[i] / 8;
             assert_int_equal(s->contents[n], (int)n + 1);
@@ -152,17 +148,17 @@ static void *stress_consumer(void *arg)
     return NULL;
 }
 
-static void every_item_passes_a_small_ring_once_and_in_order(void **state)
-{
+static void every_item_passes_a_small_ring_once_and_in_order(void **state) {
     (void)state;
-    pthread_t thread[PRODUCERS + CONSUMERS];
+    pthread_t      thread[PRODUCERS + CONSUMERS];
     struct stress *s = calloc(1, sizeof *s);
     assert_non_null(s);
     tmlrt__mpmc_init(&s->q, s->slots, CAPACITY, UINT64_MAX - EACH);
     tmlrt__store_relaxed(&s->left, PRODUCERS * EACH);
     for (int i = 0; i < PRODUCERS + CONSUMERS; i++)
-        assert_int_equal(pthread_create(&thread[i], NULL,
-                                        i < PRODUCERS ? stress_producer : stress_consumer, s), 0);
+        assert_int_equal(
+            pthread_create(&thread[i], NULL, i < PRODUCERS ? stress_producer : stress_consumer, s),
+            0);
     for (int i = 0; i < PRODUCERS + CONSUMERS; i++)
         pthread_join(thread[i], NULL);
     for (int n = 1; n <= PRODUCERS * EACH; n++)
@@ -171,8 +167,7 @@ static void every_item_passes_a_small_ring_once_and_in_order(void **state)
     free(s);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_ring_gives_nothing),
         cmocka_unit_test(a_full_ring_refuses_and_keeps_its_order_over_the_wrap),

@@ -44,7 +44,7 @@ static void waits_then_says_done(void *arg) {
 static void a_wake_ends_a_wait(void **state) {
     (void)state;
     for (int i = 0; i < 200; i++) {
-        flag_t f = {0, 0};
+        flag_t          f = {0, 0};
         tmlrt__thread_t t;
         assert_int_equal(tmlrt__thread_create(&t, waits_then_says_done, &f, "waiter"), 0);
         if (i % 2 != 0) sched_yield();
@@ -59,7 +59,7 @@ static void a_wake_ends_a_wait(void **state) {
 static void one_wake_can_end_all_waits(void **state) {
     (void)state;
     enum { N = 4 };
-    flag_t f = {0, 0};
+    flag_t          f = {0, 0};
     tmlrt__thread_t t[N];
     for (int i = 0; i < N; i++)
         assert_int_equal(tmlrt__thread_create(&t[i], waits_then_says_done, &f, "waiter"), 0);
@@ -80,7 +80,7 @@ static void a_wait_for_another_value_returns_at_once(void **state) {
 static void a_wait_ends_with_its_timeout(void **state) {
     (void)state;
     tmlrt__atomic_u32 word = 7;
-    int64_t begin = tmlrt__os_now();
+    int64_t           begin = tmlrt__os_now();
     while (tmlrt__os_now() - begin < 2000000)
         tmlrt__futex_wait(&word, 7, 1000000);
 }
@@ -126,7 +126,7 @@ static void an_interrupted_sleep_goes_on(void **state) {
     memset(&act, 0, sizeof act);
     act.sa_handler = on_signal;
     assert_int_equal(sigaction(SIGUSR1, &act, &before), 0);
-    pthread_t self = pthread_self();
+    pthread_t       self = pthread_self();
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, sends_signals, &self, NULL), 0);
     int64_t until = tmlrt__os_now() + 20000000;
@@ -139,11 +139,11 @@ static void an_interrupted_sleep_goes_on(void **state) {
 /* ---- Threads ---- */
 
 typedef struct seen {
-    char name[32];
+    char     name[32];
     sigset_t blocked;
     uint64_t self;
-    int pinned;
-    int cpus;
+    int      pinned;
+    int      cpus;
 } seen_t;
 
 static void looks_at_itself(void *arg) {
@@ -158,7 +158,7 @@ static void looks_at_itself(void *arg) {
 
 static void a_thread_has_its_name_cut_to_what_fits(void **state) {
     (void)state;
-    seen_t s;
+    seen_t          s;
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, looks_at_itself, &s, "a-name-that-is-too-long"), 0);
     tmlrt__thread_join(&t);
@@ -168,9 +168,9 @@ static void a_thread_has_its_name_cut_to_what_fits(void **state) {
 
 static void a_thread_blocks_signals_except_its_own_faults(void **state) {
     (void)state;
-    seen_t s;
+    seen_t          s;
     tmlrt__thread_t t;
-    sigset_t before, after;
+    sigset_t        before, after;
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     assert_int_equal(tmlrt__thread_create(&t, looks_at_itself, &s, "x"), 0);
     tmlrt__thread_join(&t);
@@ -185,7 +185,7 @@ static void a_thread_blocks_signals_except_its_own_faults(void **state) {
 
 static void two_threads_have_two_numbers(void **state) {
     (void)state;
-    seen_t s;
+    seen_t          s;
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, looks_at_itself, &s, "x"), 0);
     tmlrt__thread_join(&t);
@@ -196,7 +196,7 @@ static void two_threads_have_two_numbers(void **state) {
 
 static void a_pinned_thread_has_one_cpu(void **state) {
     (void)state;
-    seen_t s;
+    seen_t          s;
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, looks_at_itself, &s, "x"), 0);
     tmlrt__thread_join(&t);
@@ -215,8 +215,8 @@ static void joining_no_thread_does_nothing(void **state) {
 
 typedef struct at_exit {
     uint32_t runs[2];
-    int error;
-    bool replace;
+    int      error;
+    bool     replace;
 } at_exit_t;
 
 static void counts_a_run(void *value) {
@@ -231,7 +231,7 @@ static void sets_values(void *arg) {
 
 static void a_value_is_run_once_at_its_threads_end(void **state) {
     (void)state;
-    at_exit_t a = {{0, 0}, 0, false};
+    at_exit_t       a = {{0, 0}, 0, false};
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, sets_values, &a, "x"), 0);
     tmlrt__thread_join(&t);
@@ -241,7 +241,7 @@ static void a_value_is_run_once_at_its_threads_end(void **state) {
 
 static void a_later_value_replaces_an_earlier_one(void **state) {
     (void)state;
-    at_exit_t a = {{0, 0}, 0, true};
+    at_exit_t       a = {{0, 0}, 0, true};
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, sets_values, &a, "x"), 0);
     tmlrt__thread_join(&t);
@@ -264,7 +264,7 @@ static void counts_one_cpu(void *arg) {
 
 static void a_mask_smaller_than_the_machine_counts(void **state) {
     (void)state;
-    uint32_t count = 0;
+    uint32_t        count = 0;
     tmlrt__thread_t t;
     assert_int_equal(tmlrt__thread_create(&t, counts_one_cpu, &count, "x"), 0);
     tmlrt__thread_join(&t);
@@ -464,7 +464,7 @@ static void a_mount_table_of_any_length_is_read(void **state) {
     tree_t t;
     tree_make(&t);
     size_t line = strlen(MOUNT_OTHER);
-    char *text = malloc(LINES * line + sizeof MOUNT_V2);
+    char  *text = malloc(LINES * line + sizeof MOUNT_V2);
     assert_non_null(text);
     for (size_t i = 0; i < LINES; i++)
         memcpy(text + i * line, MOUNT_OTHER, line);
@@ -483,7 +483,7 @@ static void a_forked_child_sees_the_next_generation(void **state) {
     assert_int_equal(tmlrt__fork_watch(), 0);
     assert_int_equal(tmlrt__fork_watch(), 0);
     uint32_t before = tmlrt__load_relaxed(&tmlrt__fork_generation);
-    pid_t child = fork();
+    pid_t    child = fork();
     assert_true(child >= 0);
     if (child == 0) _exit((int)(tmlrt__load_relaxed(&tmlrt__fork_generation) - before));
     int status = 0;
@@ -536,7 +536,7 @@ static void does_nothing(void *arg) {
 /* Runs all that can fail; returns the first error. */
 static int try_all(void) {
     tmlrt__thread_t t;
-    int error = tmlrt__thread_create(&t, does_nothing, NULL, "x");
+    int             error = tmlrt__thread_create(&t, does_nothing, NULL, "x");
     assert_true((error == 0) == (t.handle != 0));
     tmlrt__thread_join(&t);
     if (error == 0) error = tmlrt__thread_at_exit(NULL, NULL);
@@ -549,7 +549,7 @@ static void fail_every_point(tmlrt__fault_kind_t kind, int sys) {
     for (int sticky = 0; sticky < 2; sticky++) {
         for (uint64_t nth = 1;; nth++) {
             tmlrt__fault_arm(kind, nth, sticky != 0, sys);
-            int error = try_all();
+            int      error = try_all();
             uint64_t fired = tmlrt__fault_fired(kind);
             tmlrt__fault_disarm();
             if (error != 0) assert_int_equal(error, tmlrt__os_error(sys));
@@ -575,7 +575,7 @@ static void every_failed_allocation_is_out_of_memory_or_a_fallback(void **state)
 static void quotas_survive_every_failed_call(void **state) {
     (void)state;
     static const tmlrt__fault_kind_t kinds[] = {TMLRT__FAULT_ALLOC, TMLRT__FAULT_SYS};
-    tree_t t;
+    tree_t                           t;
     tree_make(&t);
     tree_file(&t, "/proc/self/cgroup", "0::/a/b\n");
     tree_file(&t, "/proc/self/mountinfo", MOUNT_V2);

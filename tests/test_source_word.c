@@ -33,7 +33,7 @@ static bool is_ready(tmlrt__source_word_t *w) {
 static void a_claim_excludes_others(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
+    uint64_t             seen;
     fresh(&w, TMLRT__SW_READY);
     assert_int_equal(tmlrt__sw_claim(&w, &seen), TMLRT__SW_IS_READY);
     assert_int_equal(tmlrt__sw_claim(&w, &seen), TMLRT__SW_IS_BUSY);
@@ -46,7 +46,7 @@ static void a_claim_excludes_others(void **state) {
 static void a_short_transfer_clears_what_is_believed(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
+    uint64_t             seen;
     fresh(&w, TMLRT__SW_READY);
     tmlrt__sw_claim(&w, &seen);
     tmlrt__sw_release_short(&w, seen);
@@ -56,7 +56,7 @@ static void a_short_transfer_clears_what_is_believed(void **state) {
 static void an_event_since_keeps_what_is_believed(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
+    uint64_t             seen;
     fresh(&w, TMLRT__SW_READY);
     tmlrt__sw_claim(&w, &seen);
     assert_null(tmlrt__sw_event(&w, GENERATION, TMLRT__SW_READY));
@@ -72,7 +72,7 @@ static void an_event_since_keeps_what_is_believed(void **state) {
 static void after_a_hangup_only_an_empty_socket_clears(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
+    uint64_t             seen;
     fresh(&w, 0);
     tmlrt__sw_event(&w, GENERATION, TMLRT__SW_READY | TMLRT__SW_HUP);
     assert_int_equal(tmlrt__sw_claim(&w, &seen), TMLRT__SW_IS_READY);
@@ -90,8 +90,8 @@ static void after_a_hangup_only_an_empty_socket_clears(void **state) {
 static void an_event_takes_the_waiter_once(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
-    void *waiter;
+    uint64_t             seen;
+    void                *waiter;
     fresh(&w, 0);
     tmlrt__sw_claim(&w, &seen);
     assert_int_equal(tmlrt__sw_arm(&w, &seen, &op, true), TMLRT__SW_IS_WAITING);
@@ -108,7 +108,7 @@ static void an_event_takes_the_waiter_once(void **state) {
 static void a_cancel_is_definite_while_armed(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
+    uint64_t             seen;
     fresh(&w, 0);
     tmlrt__sw_claim(&w, &seen);
     tmlrt__sw_arm(&w, &seen, &op, true);
@@ -120,8 +120,8 @@ static void a_cancel_is_definite_while_armed(void **state) {
 static void close_and_stop_take_the_waiter(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
-    void *waiter;
+    uint64_t             seen;
+    void                *waiter;
     fresh(&w, 0);
     tmlrt__sw_claim(&w, &seen);
     tmlrt__sw_arm(&w, &seen, &op, true);
@@ -153,7 +153,7 @@ static void an_event_for_a_former_tenant_changes_nothing(void **state) {
 static void the_tick_wraps_within_its_bits(void **state) {
     (void)state;
     tmlrt__source_word_t w;
-    uint64_t seen;
+    uint64_t             seen;
     fresh(&w, 0);
     tmlrt__sw_claim(&w, &seen);
     for (uint32_t i = 0; i < (1u << 24); i++)
@@ -208,7 +208,7 @@ static tmlrt__driver_t *driver_for(tmlrt__host_t *host) {
 
 static tmlrt__source_t *source_in(tmlrt__driver_t *d) {
     tmlrt__source_t *s = NULL;
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int              fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     require(fd >= 0);
     require(tmlrt__source_open(&s, d, TMLRT__SOURCE_STREAM, fd, 0, NULL) == TMLRT_OK);
     return s;
@@ -216,10 +216,10 @@ static tmlrt__source_t *source_in(tmlrt__driver_t *d) {
 
 static void a_stale_event_misses_the_new_tenant(void **state) {
     (void)state;
-    tmlrt__host_t host;
+    tmlrt__host_t    host;
     tmlrt__driver_t *d = driver_for(&host);
     tmlrt__source_t *s = source_in(d);
-    uint64_t stale = tmlrt__source_key(s);
+    uint64_t         stale = tmlrt__source_key(s);
     tmlrt__source_release(s);
     tmlrt__source_event(d->table, stale, TMLRT__EVENT_READ | TMLRT__EVENT_ERROR);
     tmlrt__source_t *next = source_in(d);
@@ -239,7 +239,7 @@ static void a_stale_event_misses_the_new_tenant(void **state) {
 static void handles_outlive_the_driver(void **state) {
     (void)state;
     enum { MANY = 300 };
-    tmlrt__host_t host;
+    tmlrt__host_t    host;
     tmlrt__driver_t *d = driver_for(&host);
     tmlrt__source_t *s[MANY];
     for (int i = 0; i < MANY; i++) {
@@ -265,11 +265,11 @@ static void handles_outlive_the_driver(void **state) {
 
 static void a_pin_keeps_the_descriptor_open(void **state) {
     (void)state;
-    tmlrt__host_t host;
+    tmlrt__host_t    host;
     tmlrt__driver_t *d = driver_for(&host);
     tmlrt__source_t *s = source_in(d);
-    int fd = (int)s->fd;
-    uint64_t one = 1;
+    int              fd = (int)s->fd;
+    uint64_t         one = 1;
     assert_true(tmlrt__source_pin(s));
     assert_true(tmlrt__source_close(s));
     assert_int_equal(write(fd, &one, sizeof one), sizeof one);
@@ -282,10 +282,10 @@ static void a_pin_keeps_the_descriptor_open(void **state) {
 
 static void a_listener_that_comes_after_the_stop_is_born_stopped(void **state) {
     (void)state;
-    tmlrt__host_t host;
+    tmlrt__host_t    host;
     tmlrt__driver_t *d = driver_for(&host);
     tmlrt__source_t *s = NULL;
-    uint64_t seen;
+    uint64_t         seen;
     tmlrt__driver_stop_accepts(d);
     require(tmlrt__source_open(&s, d, TMLRT__SOURCE_LISTENER, -1, 0, NULL) == TMLRT_OK);
     assert_int_equal(tmlrt__sw_claim(&s->word[TMLRT__DIR_READ], &seen), TMLRT__SW_IS_STOPPED);
@@ -295,7 +295,7 @@ static void a_listener_that_comes_after_the_stop_is_born_stopped(void **state) {
 
 static void an_unknown_reactor_is_not_supported(void **state) {
     (void)state;
-    tmlrt__host_t host;
+    tmlrt__host_t    host;
     tmlrt__driver_t *d = driver_for(&host), *other = NULL;
     assert_int_equal(tmlrt__driver_create(&other, TMLRT_REACTOR_IOCP, &host, 0), TMLRT_ENOTSUP);
     assert_null(other);

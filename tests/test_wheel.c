@@ -18,21 +18,18 @@
 
 #define TICK TMLRT__WHEEL_TICK_NS
 
-static int64_t round_up(int64_t when)
-{
-    return when <= 0 ? 0 : (when + TICK - 1) / TICK * TICK;
+static int64_t round_up(int64_t when) {
+    return when <= 0 ? 0 : (when + (TICK - 1)) / TICK * TICK;
 }
 
-static size_t chain_length(const tmlrt__timer_t *t)
-{
+static size_t chain_length(const tmlrt__timer_t *t) {
     size_t n = 0;
     for (; t != NULL; t = t->next)
         n++;
     return n;
 }
 
-static void add_at(tmlrt__wheel_t *w, tmlrt__timer_t *t, int64_t when)
-{
+static void add_at(tmlrt__wheel_t *w, tmlrt__timer_t *t, int64_t when) {
     memset(t, 0, sizeof *t);
     t->when = when;
     tmlrt__wheel_add(w, t);
@@ -40,14 +37,12 @@ static void add_at(tmlrt__wheel_t *w, tmlrt__timer_t *t, int64_t when)
 
 /* ---- One behaviour each ---- */
 
-static void a_timer_is_three_words(void **state)
-{
+static void a_timer_is_three_words(void **state) {
     (void)state;
     assert_int_equal(sizeof(tmlrt__timer_t), 2 * sizeof(void *) + sizeof(int64_t));
 }
 
-static void an_empty_wheel_has_no_next_and_expires_nothing(void **state)
-{
+static void an_empty_wheel_has_no_next_and_expires_nothing(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__wheel_init(&w, 12345);
@@ -56,11 +51,10 @@ static void an_empty_wheel_has_no_next_and_expires_nothing(void **state)
     assert_int_equal(tmlrt__wheel_count(&w), 0);
 }
 
-static void an_all_zero_timer_is_unlinked(void **state)
-{
+static void an_all_zero_timer_is_unlinked(void **state) {
     (void)state;
     tmlrt__wheel_t w;
-    tmlrt__timer_t t = { 0 };
+    tmlrt__timer_t t = {0};
     tmlrt__wheel_init(&w, 0);
     assert_false(tmlrt__timer_is_linked(&t));
     assert_false(tmlrt__wheel_remove(&w, &t));
@@ -70,11 +64,10 @@ static void an_all_zero_timer_is_unlinked(void **state)
     assert_false(tmlrt__timer_is_linked(&t));
 }
 
-static void a_timer_fires_neither_early_nor_a_tick_late(void **state)
-{
+static void a_timer_fires_neither_early_nor_a_tick_late(void **state) {
     (void)state;
-    static const int64_t when[] = { 1, TICK - 1, TICK, TICK + 1, 3 * TICK, 1000000,
-                                    1000000000, INT64_C(3600000000000) };
+    static const int64_t when[] = {1,        TICK - 1, TICK,       TICK + 1,
+                                   3 * TICK, 1000000,  1000000000, INT64_C(3600000000000)};
     for (size_t i = 0; i < sizeof when / sizeof *when; i++) {
         tmlrt__wheel_t w;
         tmlrt__timer_t t;
@@ -88,12 +81,11 @@ static void a_timer_fires_neither_early_nor_a_tick_late(void **state)
     }
 }
 
-static void a_past_or_negative_deadline_is_due_at_once(void **state)
-{
+static void a_past_or_negative_deadline_is_due_at_once(void **state) {
     (void)state;
-    static const int64_t when[] = { INT64_MIN, -1, 0, 1, 999 * TICK, 1000 * TICK };
-    tmlrt__wheel_t w;
-    tmlrt__timer_t t;
+    static const int64_t when[] = {INT64_MIN, -1, 0, 1, 999 * TICK, 1000 * TICK};
+    tmlrt__wheel_t       w;
+    tmlrt__timer_t       t;
     tmlrt__wheel_init(&w, 1000 * TICK);
     for (size_t i = 0; i < sizeof when / sizeof *when; i++) {
         add_at(&w, &t, when[i]);
@@ -102,8 +94,7 @@ static void a_past_or_negative_deadline_is_due_at_once(void **state)
     }
 }
 
-static void the_largest_deadline_never_fires_and_has_no_next(void **state)
-{
+static void the_largest_deadline_never_fires_and_has_no_next(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__timer_t never, far;
@@ -119,12 +110,11 @@ static void the_largest_deadline_never_fires_and_has_no_next(void **state)
     assert_int_equal(tmlrt__wheel_count(&w), 0);
 }
 
-static void the_last_deadline_that_can_fire_fires(void **state)
-{
+static void the_last_deadline_that_can_fire_fires(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__timer_t t;
-    int64_t last = INT64_MAX / TICK * TICK;
+    int64_t        last = INT64_MAX / TICK * TICK;
     tmlrt__wheel_init(&w, 0);
     add_at(&w, &t, last);
     assert_null(tmlrt__wheel_expire(&w, last - 1, 1));
@@ -132,25 +122,23 @@ static void the_last_deadline_that_can_fire_fires(void **state)
     assert_ptr_equal(tmlrt__wheel_expire(&w, last, 1), &t);
 }
 
-static void a_lone_far_timer_needs_one_wake(void **state)
-{
+static void a_lone_far_timer_needs_one_wake(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__timer_t t;
-    int64_t when = INT64_C(86400000000000) + 77;
+    int64_t        when = INT64_C(86400000000000) + 77;
     tmlrt__wheel_init(&w, 123456789);
     add_at(&w, &t, when);
     assert_true(tmlrt__wheel_next(&w) == round_up(when));
     assert_ptr_equal(tmlrt__wheel_expire(&w, tmlrt__wheel_next(&w), 1), &t);
 }
 
-static void the_same_deadline_keeps_its_order_across_cascades(void **state)
-{
+static void the_same_deadline_keeps_its_order_across_cascades(void **state) {
     (void)state;
     enum { N = 40 };
     tmlrt__wheel_t w;
     tmlrt__timer_t t[N];
-    int64_t when = INT64_C(5000000000);
+    int64_t        when = INT64_C(5000000000);
     tmlrt__wheel_init(&w, 0);
     /* Added ever closer to the deadline, so at every level on the way down. */
     for (int i = 0; i < N; i++) {
@@ -163,16 +151,14 @@ static void the_same_deadline_keeps_its_order_across_cascades(void **state)
     assert_null(got);
 }
 
-static void a_timer_fires_on_both_sides_of_every_level_wrap(void **state)
-{
+static void a_timer_fires_on_both_sides_of_every_level_wrap(void **state) {
     (void)state;
     for (int level = 1; level < TMLRT__WHEEL_LEVELS; level++) {
         for (int start_off = -2; start_off <= 2; start_off++) {
             for (int off = -2; off <= 66; off++) {
                 int64_t wrap = (int64_t)1 << (6 * level);
                 int64_t start = wrap + start_off, tick = wrap + off;
-                if (tick <= start)
-                    continue;
+                if (tick <= start) continue;
                 tmlrt__wheel_t w;
                 tmlrt__timer_t t;
                 tmlrt__wheel_init(&w, start * TICK);
@@ -185,8 +171,7 @@ static void a_timer_fires_on_both_sides_of_every_level_wrap(void **state)
     }
 }
 
-static void expire_hands_out_at_most_max_and_then_the_rest(void **state)
-{
+static void expire_hands_out_at_most_max_and_then_the_rest(void **state) {
     (void)state;
     enum { N = 10 };
     tmlrt__wheel_t w;
@@ -194,7 +179,7 @@ static void expire_hands_out_at_most_max_and_then_the_rest(void **state)
     tmlrt__wheel_init(&w, 0);
     for (int i = N - 1; i >= 0; i--)
         add_at(&w, &t[i], (i + 1) * 100 * TICK);
-    int64_t now = 1000 * 1000 * TICK;
+    int64_t         now = 1000 * 1000 * TICK;
     tmlrt__timer_t *got = tmlrt__wheel_expire(&w, now, 3);
     assert_int_equal(chain_length(got), 3);
     assert_ptr_equal(got, &t[0]);
@@ -213,8 +198,7 @@ static void expire_hands_out_at_most_max_and_then_the_rest(void **state)
     assert_int_equal(tmlrt__wheel_count(&w), 0);
 }
 
-static void expire_of_none_changes_nothing(void **state)
-{
+static void expire_of_none_changes_nothing(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__timer_t t;
@@ -224,8 +208,7 @@ static void expire_of_none_changes_nothing(void **state)
     assert_int_equal(tmlrt__wheel_count(&w), 1);
 }
 
-static void a_time_that_goes_back_changes_nothing(void **state)
-{
+static void a_time_that_goes_back_changes_nothing(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__timer_t t;
@@ -237,16 +220,14 @@ static void a_time_that_goes_back_changes_nothing(void **state)
     assert_ptr_equal(tmlrt__wheel_expire(&w, 101 * TICK, 1), &t);
 }
 
-static void removing_the_only_timer_of_a_slot_leaves_no_next(void **state)
-{
+static void removing_the_only_timer_of_a_slot_leaves_no_next(void **state) {
     (void)state;
     tmlrt__wheel_t w;
     tmlrt__timer_t t[2];
     tmlrt__wheel_init(&w, 0);
     for (int level = 0; level < TMLRT__WHEEL_LEVELS; level++) {
         int64_t when = ((int64_t)3 << (6 * level)) * TICK;
-        if (level == TMLRT__WHEEL_LEVELS - 1)
-            when = ((int64_t)1 << 46) * TICK;
+        if (level == TMLRT__WHEEL_LEVELS - 1) when = ((int64_t)1 << 46) * TICK;
         add_at(&w, &t[0], when);
         add_at(&w, &t[1], when);
         assert_true(tmlrt__wheel_remove(&w, &t[0]));
@@ -264,35 +245,34 @@ typedef struct model {
     tmlrt__wheel_t w;
     struct entry {
         tmlrt__timer_t timer;
-        uint64_t added; /* 0: not linked */
+        uint64_t       added; /* 0: not linked */
     } e[TIMERS];
-    uint64_t adds;
-    int64_t now;
+    uint64_t      adds;
+    int64_t       now;
     tmlrt__rand_t rnd;
 } model_t;
 
 /* Deadlines of every magnitude, some in the past, some at the very end. */
-static int64_t some_deadline(model_t *m)
-{
+static int64_t some_deadline(model_t *m) {
     unsigned bits = tmlrt__rand_below(&m->rnd, 62);
-    int64_t span = (int64_t)(tmlrt__rand_next(&m->rnd) >> 2 >> (61 - bits));
+    int64_t  span = (int64_t)(tmlrt__rand_next(&m->rnd) >> 2 >> (61 - bits));
     switch (tmlrt__rand_below(&m->rnd, 12)) {
     case 0: return m->now - span;
     case 1: return INT64_MAX - (span >> 40);
-    case 2: return m->now > INT64_MAX / 2 ? INT64_MAX - 1
-                       : m->now / TICK * TICK + TICK * tmlrt__rand_below(&m->rnd, 130);
+    case 2:
+        return m->now > INT64_MAX / 2
+                   ? INT64_MAX - 1
+                   : m->now / TICK * TICK + TICK * tmlrt__rand_below(&m->rnd, 130);
     default: return span > INT64_MAX - m->now ? INT64_MAX : m->now + span;
     }
 }
 
 /* The tick time at which the reference lets a timer fire; INT64_MAX for never. */
-static int64_t fires_at(int64_t when)
-{
+static int64_t fires_at(int64_t when) {
     return when > INT64_MAX / TICK * TICK ? INT64_MAX : round_up(when);
 }
 
-static int64_t reference_next(const model_t *m)
-{
+static int64_t reference_next(const model_t *m) {
     int64_t next = INT64_MAX;
     for (int i = 0; i < TIMERS; i++)
         if (m->e[i].added != 0 && fires_at(m->e[i].timer.when) < next)
@@ -300,23 +280,21 @@ static int64_t reference_next(const model_t *m)
     return next;
 }
 
-static void expire_and_compare(model_t *m, size_t max)
-{
+static void expire_and_compare(model_t *m, size_t max) {
     size_t due = 0;
     for (int i = 0; i < TIMERS; i++)
         due += m->e[i].added != 0 && fires_at(m->e[i].timer.when) <= m->now;
 
-    tmlrt__timer_t *t = tmlrt__wheel_expire(&m->w, m->now, max);
-    size_t got = 0;
+    tmlrt__timer_t       *t = tmlrt__wheel_expire(&m->w, m->now, max);
+    size_t                got = 0;
     const tmlrt__timer_t *last = NULL;
-    uint64_t last_added = 0;
+    uint64_t              last_added = 0;
     while (t != NULL) {
         struct entry *e = TMLRT__CONTAINER_OF(t, struct entry, timer);
         assert_true(e->added != 0);
         assert_true(t->when <= m->now);
         assert_false(tmlrt__timer_is_linked(t));
-        if (last != NULL && t->when == last->when)
-            assert_true(e->added > last_added);
+        if (last != NULL && t->when == last->when) assert_true(e->added > last_added);
         last = t;
         last_added = e->added;
         e->added = 0;
@@ -326,8 +304,7 @@ static void expire_and_compare(model_t *m, size_t max)
     assert_int_equal(got, due < max ? due : max);
 }
 
-static void check_next(model_t *m)
-{
+static void check_next(model_t *m) {
     int64_t next = tmlrt__wheel_next(&m->w), want = reference_next(m);
     if (want > m->now) {
         assert_true(next <= want);
@@ -337,10 +314,9 @@ static void check_next(model_t *m)
     }
 }
 
-static void random_step(model_t *m)
-{
+static void random_step(model_t *m) {
     struct entry *e = &m->e[tmlrt__rand_below(&m->rnd, TIMERS)];
-    unsigned what = tmlrt__rand_below(&m->rnd, 10);
+    unsigned      what = tmlrt__rand_below(&m->rnd, 10);
     if (what < 5) {
         if (e->added == 0) {
             e->added = ++m->adds;
@@ -351,17 +327,13 @@ static void random_step(model_t *m)
         e->added = 0;
     } else if (what < 8) {
         int64_t next = tmlrt__wheel_next(&m->w);
-        if (next != INT64_MAX && next > m->now)
-            m->now = next;
+        if (next != INT64_MAX && next > m->now) m->now = next;
         expire_and_compare(m, SIZE_MAX);
         check_next(m);
     } else {
-        int64_t jump = (int64_t)(tmlrt__rand_next(&m->rnd) >> 2 >>
-                                 tmlrt__rand_below(&m->rnd, 62));
-        if (what < 9)
-            jump = tmlrt__rand_below(&m->rnd, 200000);
-        if (m->now <= INT64_MAX - 1 - jump)
-            m->now += jump;
+        int64_t jump = (int64_t)(tmlrt__rand_next(&m->rnd) >> 2 >> tmlrt__rand_below(&m->rnd, 62));
+        if (what < 9) jump = tmlrt__rand_below(&m->rnd, 200000);
+        if (m->now <= INT64_MAX - 1 - jump) m->now += jump;
         while (tmlrt__rand_below(&m->rnd, 4) != 0)
             expire_and_compare(m, tmlrt__rand_below(&m->rnd, 5));
         expire_and_compare(m, SIZE_MAX);
@@ -373,8 +345,7 @@ static void random_step(model_t *m)
     assert_int_equal(tmlrt__wheel_count(&m->w), linked);
 }
 
-static void random_walks_agree_with_a_sorted_reference(void **state)
-{
+static void random_walks_agree_with_a_sorted_reference(void **state) {
     (void)state;
     model_t *m = calloc(1, sizeof *m);
     assert_non_null(m);
@@ -390,20 +361,19 @@ static void random_walks_agree_with_a_sorted_reference(void **state)
 }
 
 /* Ticks order the whole stream, not only one batch: nothing overtakes. */
-static void expiry_follows_the_ticks_over_all_batches(void **state)
-{
+static void expiry_follows_the_ticks_over_all_batches(void **state) {
     (void)state;
     enum { N = 2000 };
-    tmlrt__wheel_t w;
+    tmlrt__wheel_t  w;
     tmlrt__timer_t *t = calloc(N, sizeof *t);
-    tmlrt__rand_t rnd;
+    tmlrt__rand_t   rnd;
     assert_non_null(t);
     tmlrt__rand_seed(&rnd, 7);
     tmlrt__wheel_init(&w, 0);
     for (int i = 0; i < N; i++)
         add_at(&w, &t[i], (int64_t)(tmlrt__rand_next(&rnd) >> 24));
-    int64_t last = 0;
-    size_t got = 0;
+    int64_t         last = 0;
+    size_t          got = 0;
     tmlrt__timer_t *batch;
     while ((batch = tmlrt__wheel_expire(&w, INT64_MAX, 7)) != NULL) {
         for (; batch != NULL; batch = batch->next, got++) {
@@ -416,13 +386,12 @@ static void expiry_follows_the_ticks_over_all_batches(void **state)
 }
 
 /* Woken exactly by next, a sleeper sees each timer at the tick it should. */
-static void a_sleeper_led_by_next_is_never_late(void **state)
-{
+static void a_sleeper_led_by_next_is_never_late(void **state) {
     (void)state;
     enum { N = 500 };
-    tmlrt__wheel_t w;
+    tmlrt__wheel_t  w;
     tmlrt__timer_t *t = calloc(N, sizeof *t);
-    tmlrt__rand_t rnd;
+    tmlrt__rand_t   rnd;
     assert_non_null(t);
     tmlrt__rand_seed(&rnd, 99);
     tmlrt__wheel_init(&w, 0);
@@ -430,7 +399,7 @@ static void a_sleeper_led_by_next_is_never_late(void **state)
         add_at(&w, &t[i], 1 + (int64_t)(tmlrt__rand_next(&rnd) >> (20 + i % 30)));
     size_t got = 0, wakes = 0;
     while (tmlrt__wheel_count(&w) > 0) {
-        int64_t now = tmlrt__wheel_next(&w);
+        int64_t         now = tmlrt__wheel_next(&w);
         tmlrt__timer_t *batch = tmlrt__wheel_expire(&w, now, SIZE_MAX);
         for (; batch != NULL; batch = batch->next, got++)
             assert_true(now == round_up(batch->when));
@@ -441,8 +410,7 @@ static void a_sleeper_led_by_next_is_never_late(void **state)
     free(t);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_timer_is_three_words),
         cmocka_unit_test(an_empty_wheel_has_no_next_and_expires_nothing),

@@ -19,9 +19,9 @@
 
 enum { BATCH = 1000 };
 
-static sem_t let_go;
-static atomic_int held;
-static int batch_left; /* one worker alone touches it */
+static sem_t          let_go;
+static atomic_int     held;
+static int            batch_left; /* one worker alone touches it */
 static tmlrt_notify_t batch_done = TMLRT_NOTIFY_INIT;
 
 static int32_t hold_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -53,7 +53,7 @@ static const tmlrt_task_type_t child_type =
 
 /* Waits for a wake through its own waker, which it leaves behind once. */
 static tmlrt_waker_t echo_waker;
-static int64_t echo_polls;
+static int64_t       echo_polls;
 
 static int32_t echo_poll(void *state, tmlrt_cx_t *cx, void *result) {
     (void)state, (void)result;
@@ -73,8 +73,8 @@ static const char *const mode_text[MODES] = {"late", "in-place", "detached", "wa
 typedef struct parent {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int mode, batches, i;
-    int64_t value, sum;
+    int        mode, batches, i;
+    int64_t    value, sum;
 } parent_t;
 
 static tmlrt_task_t *children[BATCH];
@@ -130,9 +130,9 @@ static const tmlrt_task_type_t parent_type =
 
 int main(int argc, char **argv) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = figure_config(2);
-    parent_t parent = {.op = TMLRT_OP_INIT};
-    int64_t sum = 0;
+    tmlrt_config_t   config = figure_config(2);
+    parent_t         parent = {.op = TMLRT_OP_INIT};
+    int64_t          sum = 0;
     if (argc != 3) figure_die("figure_atomics late|in-place|detached|wake N");
     while (parent.mode < MODES && strcmp(argv[1], mode_text[parent.mode]) != 0)
         parent.mode++;

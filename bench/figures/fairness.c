@@ -31,7 +31,7 @@ static const char *const load_text[LOADS] = {
 
 static struct { _Alignas(64) _Atomic uint64_t n; /* written by its worker alone */ } polls[MOST];
 
-static atomic_int stop;
+static atomic_int       stop;
 static figure_samples_t sock_polls, sock_time, timer_polls, timer_time;
 
 static uint64_t polls_of(int worker) {
@@ -44,9 +44,9 @@ static uint64_t polls_of(int worker) {
  * deadline and the tick: mark is (round << 40 | polls). One that is late with its mark, having lost
  * its CPU, marks an old round, which does not count. */
 static struct {
-    _Atomic int64_t due;
+    _Atomic int64_t  due;
     _Atomic uint64_t round, mark;
-    atomic_int worker;
+    atomic_int       worker;
 } rest;
 
 #define ROUND_SHIFT 40
@@ -60,7 +60,7 @@ static void mark_rest(int worker, uint64_t n) {
 }
 
 static void load_counts(void) {
-    int worker = figure_worker();
+    int      worker = figure_worker();
     uint64_t n = polls_of(worker) + 1;
     atomic_store_explicit(&polls[worker].n, n, memory_order_relaxed);
     mark_rest(worker, n);
@@ -69,7 +69,7 @@ static void load_counts(void) {
 typedef struct sleeper {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int64_t due;
+    int64_t    due;
 } sleeper_t;
 
 static void sleeper_begin(sleeper_t *s) {
@@ -82,7 +82,7 @@ static void sleeper_begin(sleeper_t *s) {
 
 static void sleeper_end(const sleeper_t *s) {
     uint64_t mark = atomic_load(&rest.mark), n = polls_of(atomic_load(&rest.worker));
-    bool marked = mark >> ROUND_SHIFT == atomic_load(&rest.round);
+    bool     marked = mark >> ROUND_SHIFT == atomic_load(&rest.round);
     mark &= (UINT64_C(1) << ROUND_SHIFT) - 1;
     figure_add(&timer_time, tmlrt_now(NULL) - s->due);
     figure_add(&timer_polls, marked ? (int64_t)(n - mark) : 0);
@@ -104,17 +104,17 @@ static const tmlrt_task_type_t sleeper_type = TMLRT_TASK_TYPE(sleeper_t, sleeper
 /* ---- the connection ------------------------------------------------------------------------- */
 
 typedef struct word {
-    int64_t at;
+    int64_t  at;
     uint64_t polls[MOST];
 } word_t;
 
 typedef struct end {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *sock, *listener;
-    tmlrt_addr_t addr;
-    int worker; /* whose driver has the socket */
-    word_t word;
+    tmlrt_addr_t  addr;
+    int           worker; /* whose driver has the socket */
+    word_t        word;
 } end_t;
 
 static void word_fill(word_t *w) {
@@ -180,7 +180,7 @@ static const tmlrt_task_type_t sender_type = TMLRT_TASK_TYPE(end_t, sender_poll,
 static const tmlrt_task_type_t receiver_type = TMLRT_TASK_TYPE(end_t, receiver_poll, end_drop);
 
 static void start_served(tmlrt_runtime_t *rt) {
-    end_t sender = {.op = TMLRT_OP_INIT}, receiver = {.op = TMLRT_OP_INIT};
+    end_t     sender = {.op = TMLRT_OP_INIT}, receiver = {.op = TMLRT_OP_INIT};
     sleeper_t sleeper = {.op = TMLRT_OP_INIT};
     figure_check(tmlrt_addr_parse(&receiver.addr, "127.0.0.1:0"), "address");
     figure_check(tmlrt_tcp_listen(rt, &receiver.addr, NULL, &sender.listener), "listen");
@@ -195,7 +195,7 @@ static void start_served(tmlrt_runtime_t *rt) {
 typedef struct load {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int index;
+    int        index;
 } load_t;
 
 static int32_t yield_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -241,8 +241,8 @@ static int32_t chain_poll(void *state, tmlrt_cx_t *cx, void *result) {
 /* ---- runs ----------------------------------------------------------------------------------- */
 
 static void run(uint32_t workers, int kind) {
-    tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = figure_config(workers);
+    tmlrt_runtime_t  *rt = NULL;
+    tmlrt_config_t    config = figure_config(workers);
     figure_samples_t *all[] = {&sock_polls, &sock_time, &timer_polls, &timer_time};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         figure_samples_make(all[i], SAMPLES);

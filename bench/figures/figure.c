@@ -11,7 +11,7 @@
 
 #define FIGURE__PATIENCE_NS (60 * TMLRT_S) /* for a shutdown */
 
-static int figure__broken;
+static int               figure__broken;
 static _Thread_local int figure__worker = -1;
 
 _Noreturn void figure_die(const char *what) {
@@ -54,7 +54,7 @@ int figure_worker(void) {
 
 int figure_cpus(void) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = figure_config(0);
+    tmlrt_config_t   config = figure_config(0);
     figure_check(tmlrt_runtime_create(&rt, &config), "create");
     int n = (int)figure_check(tmlrt_runtime_workers(rt), "workers");
     figure_end_runtime(rt);
@@ -63,8 +63,8 @@ int figure_cpus(void) {
 
 void figure_end_runtime(tmlrt_runtime_t *rt) {
     tmlrt_shutdown_report_t quiet = TMLRT_SHUTDOWN_REPORT_INIT;
-    int64_t patience = tmlrt_now(NULL) + FIGURE__PATIENCE_NS;
-    int e;
+    int64_t                 patience = tmlrt_now(NULL) + FIGURE__PATIENCE_NS;
+    int                     e;
     /* A busy machine may need more than the second that one call gives a million tasks. */
     do
         e = tmlrt_runtime_shutdown(rt, 0, &quiet);

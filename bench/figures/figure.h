@@ -39,15 +39,15 @@ void figure_end_runtime(tmlrt_runtime_t *rt);
 /* Numbers, collected by any threads, read when these have stopped. What does not fit is counted and
  * not kept. */
 typedef struct figure_samples {
-    int64_t *value;
-    size_t size;
+    int64_t      *value;
+    size_t        size;
     atomic_size_t count;
-    bool sorted;
+    bool          sorted;
 } figure_samples_t;
 
-void figure_samples_make(figure_samples_t *s, size_t size);
-void figure_samples_free(figure_samples_t *s);
-void figure_add(figure_samples_t *s, int64_t value);
+void   figure_samples_make(figure_samples_t *s, size_t size);
+void   figure_samples_free(figure_samples_t *s);
+void   figure_add(figure_samples_t *s, int64_t value);
 size_t figure_count(const figure_samples_t *s);
 /* The value below which this share (0..1) lies; 0 without samples. */
 int64_t figure_at(figure_samples_t *s, double share);

@@ -22,7 +22,7 @@ static atomic_int waiting;
 typedef struct sleeper {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int64_t ns;
+    int64_t    ns;
 } sleeper_t;
 
 static int32_t sleeper_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -39,10 +39,10 @@ static const tmlrt_task_type_t sleeper_type = TMLRT_TASK_TYPE(sleeper_t, sleeper
 /* One end of a connection: accepts or connects, then reads what never comes. */
 typedef struct end {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    tmlrt_sock_t *sock, *listener;
+    tmlrt_op_t          op;
+    tmlrt_sock_t       *sock, *listener;
     const tmlrt_addr_t *to;
-    char byte;
+    char                byte;
 } end_t;
 
 static void end_open(end_t *s) {
@@ -97,9 +97,9 @@ static void mark(const char *line) {
 
 int main(void) {
     static tmlrt_sock_t *listener[PAIRS];
-    static tmlrt_addr_t addr[PAIRS];
-    tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = figure_config(4);
+    static tmlrt_addr_t  addr[PAIRS];
+    tmlrt_runtime_t     *rt = NULL;
+    tmlrt_config_t       config = figure_config(4);
     raise_limit();
     figure_check(tmlrt_runtime_create(&rt, &config), "create");
     for (int i = 0; i < SLEEPERS; i++) {

@@ -15,8 +15,8 @@ enum { SLEEPS = 100000, SHORT_TASKS = 1000, SHORT_EACH = 1000, BUSY_EACH = 4 };
 #define WORK_NS (20 * TMLRT_US)
 
 static figure_samples_t late;
-static atomic_int stop;
-static int64_t base;
+static atomic_int       stop;
+static int64_t          base;
 
 static void spin(int64_t ns) {
     int64_t end = tmlrt_now(NULL) + ns;
@@ -29,7 +29,7 @@ static void spin(int64_t ns) {
 typedef struct sleeper {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int64_t until;
+    int64_t    until;
 } sleeper_t;
 
 static int32_t sleeper_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -61,9 +61,9 @@ static void spawn_sleepers(tmlrt_runtime_t *rt) {
 typedef struct napper {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    uint64_t seed;
-    int64_t until, ns;
-    int i;
+    uint64_t   seed;
+    int64_t    until, ns;
+    int        i;
 } napper_t;
 
 static int32_t napper_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -121,7 +121,7 @@ static void spawn_busy(tmlrt_runtime_t *rt, int each) {
 static void run(const char *what, void (*spawn)(tmlrt_runtime_t *rt), size_t sleeps,
                 int busy_each) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = figure_config(0);
+    tmlrt_config_t   config = figure_config(0);
     figure_samples_make(&late, sleeps);
     atomic_store(&stop, 0);
     figure_check(tmlrt_runtime_create(&rt, &config), "create");

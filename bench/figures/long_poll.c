@@ -32,19 +32,19 @@ static const char *const kind_text[KINDS] = {"woken by it", "spawned by it",
                                              "its worker's sockets", "its worker's pipes"};
 
 static figure_samples_t delay[KINDS], report_delay;
-static atomic_int too_late[KINDS]; /* went on when the poll was over */
-static atomic_int timers_elsewhere;
-static atomic_int reports, wrong_reports;
+static atomic_int       too_late[KINDS]; /* went on when the poll was over */
+static atomic_int       timers_elsewhere;
+static atomic_int       reports, wrong_reports;
 
 static _Atomic int64_t spin_end; /* of this round */
 static _Atomic int64_t rung_at;
-static atomic_int spinning; /* the round that spins, from 1 */
-static atomic_int occupied; /* the other worker is kept busy */
-static atomic_int ready;    /* waiters that wait */
-static atomic_int holder_on = -1;
-static tmlrt_notify_t bell = TMLRT_NOTIFY_INIT, go = TMLRT_NOTIFY_INIT;
+static atomic_int      spinning; /* the round that spins, from 1 */
+static atomic_int      occupied; /* the other worker is kept busy */
+static atomic_int      ready;    /* waiters that wait */
+static atomic_int      holder_on = -1;
+static tmlrt_notify_t  bell = TMLRT_NOTIFY_INIT, go = TMLRT_NOTIFY_INIT;
 
-static int pipes[EACH][2], peers[EACH];
+static int          pipes[EACH][2], peers[EACH];
 static tmlrt_addr_t peer_addr;
 
 /* What became ready at `since` goes on now. */
@@ -101,8 +101,8 @@ static const tmlrt_task_type_t spawned_type = TMLRT_TASK_TYPE(spawned_t, spawned
 typedef struct sleeper {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int64_t until;
-    bool here; /* its timer lies in the wheel of the holder's worker */
+    int64_t    until;
+    bool       here; /* its timer lies in the wheel of the holder's worker */
 } sleeper_t;
 
 static int32_t sleeper_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -122,9 +122,9 @@ static const tmlrt_task_type_t sleeper_type = TMLRT_TASK_TYPE(sleeper_t, sleeper
 
 typedef struct reader {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *sock;
-    int64_t stamp; /* what is read: when it was written */
+    int64_t       stamp; /* what is read: when it was written */
 } reader_t;
 
 static int32_t reader_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -148,10 +148,10 @@ static const tmlrt_task_type_t reader_type = TMLRT_TASK_TYPE(reader_t, reader_po
 
 typedef struct piper {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t  op;
     tmlrt_fd_t *reg;
-    int fd;
-    int64_t stamp;
+    int         fd;
+    int64_t     stamp;
 } piper_t;
 
 static int32_t piper_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -178,15 +178,15 @@ static const tmlrt_task_type_t piper_type = TMLRT_TASK_TYPE(piper_t, piper_poll,
 
 typedef struct holder {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    int i, round;
+    tmlrt_op_t    op;
+    int           i, round;
     tmlrt_sock_t *sock;
-    tmlrt_op_t join[EACH];
+    tmlrt_op_t    join[EACH];
     tmlrt_task_t *child[EACH];
 } holder_t;
 
 static void holder_spawn_readers(holder_t *s, int i) {
-    piper_t piper = {.fd = pipes[i][0]};
+    piper_t  piper = {.fd = pipes[i][0]};
     reader_t reader = {.sock = s->sock};
     figure_check(tmlrt_fd_open(NULL, piper.fd, &piper.reg), "register a pipe");
     figure_check(tmlrt_spawn(NULL, &reader_type, &reader, NULL, NULL), "spawn");
@@ -269,7 +269,7 @@ static const tmlrt_task_type_t holder_type = TMLRT_TASK_TYPE(holder_t, holder_po
 
 /* Only a task can pin another to its worker. */
 static int32_t starter_poll(void *state, tmlrt_cx_t *cx, void *result) {
-    static holder_t holder;
+    static holder_t      holder;
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
     (void)state, (void)cx;
     options.name = HOLDER;
@@ -288,9 +288,9 @@ static const tmlrt_task_type_t starter_type = {.struct_size = sizeof(tmlrt_task_
 
 static int listen_here(void) {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof in;
-    char text[72];
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t          size = sizeof in;
+    char               text[72];
+    int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&in, size) != 0 || listen(fd, EACH) != 0 ||
         getsockname(fd, (struct sockaddr *)&in, &size) != 0)
         figure_die("cannot listen");
@@ -339,7 +339,7 @@ static bool all_went_on(void) {
 
 static void print(void) {
     size_t lost = 0;
-    int late = 0;
+    int    late = 0;
     figure_head("while it spins: delay until it goes on");
     for (int i = 0; i < KINDS; i++) {
         figure_time_row(kind_text[i], &delay[i]);
@@ -360,8 +360,8 @@ static void print(void) {
 
 int main(void) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_task_t *holder = NULL;
-    tmlrt_config_t config = figure_config(2);
+    tmlrt_task_t    *holder = NULL;
+    tmlrt_config_t   config = figure_config(2);
     config.watchdog_ms = WATCHDOG_MS;
     config.on_stuck = on_stuck;
     for (int i = 0; i < KINDS; i++)

@@ -63,7 +63,7 @@ static const tmlrt_task_type_t parked_type =
     TMLRT_TASK_TYPE(tmlrt_waker_t, parked_poll, ended_drop);
 
 static tmlrt_waker_t *kept;
-static atomic_int waking;
+static atomic_int     waking;
 
 static int32_t empty_poll(void *state, tmlrt_cx_t *cx, void *result) {
     (void)state, (void)result;
@@ -80,7 +80,7 @@ static const tmlrt_task_type_t empty_type = {.struct_size = sizeof(tmlrt_task_ty
 /* ---- one case ------------------------------------------------------------------------------- */
 
 static int64_t resident(void) {
-    long pages = 0;
+    long  pages = 0;
     FILE *f = fopen("/proc/self/statm", "r");
     if (f == NULL || fscanf(f, "%*s %ld", &pages) != 1) figure_die("cannot read /proc/self/statm");
     fclose(f);
@@ -107,9 +107,9 @@ static void *touched(size_t bytes) {
 }
 
 static int one_case(const char *name) {
-    static const sleeper_t zeros;
+    static const sleeper_t   zeros;
     const tmlrt_task_type_t *type = &sleeper_type;
-    tmlrt_runtime_t *rt = NULL;
+    tmlrt_runtime_t         *rt = NULL;
     if (strcmp(name, "parked") == 0) {
         type = &parked_type;
         parked = touched(TASKS * sizeof *parked);
@@ -138,7 +138,7 @@ static int one_case(const char *name) {
 /* ---- all cases ------------------------------------------------------------------------------ */
 
 static double measure(const char *self, const char *name) {
-    int out[2], status = 0;
+    int    out[2], status = 0;
     double bytes = -1;
     if (pipe(out) != 0) figure_die("pipe");
     pid_t pid = fork();

@@ -14,7 +14,7 @@
 
 enum { REPEATS = 3, LEVELS = 16 };
 
-static int64_t step_units; /* rounds of the generator that take about 1 us */
+static int64_t          step_units; /* rounds of the generator that take about 1 us */
 static _Atomic uint64_t sink;
 
 static void compute(int64_t us) {
@@ -38,7 +38,7 @@ static void calibrate(void) {
 
 /* ---- tasks of equal size -------------------------------------------------------------------- */
 
-static atomic_int left;
+static atomic_int     left;
 static tmlrt_notify_t all_done = TMLRT_NOTIFY_INIT;
 
 typedef struct unit {
@@ -57,8 +57,8 @@ static const tmlrt_task_type_t unit_type = TMLRT_TASK_TYPE(unit_t, unit_poll, NU
 typedef struct flat {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    int tasks;
-    unit_t unit;
+    int        tasks;
+    unit_t     unit;
 } flat_t;
 
 static int32_t flat_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -78,14 +78,14 @@ static const tmlrt_task_type_t flat_type = TMLRT_TASK_TYPE(flat_t, flat_poll, NU
 
 typedef struct tree {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    int level;
-    int64_t us;
+    tmlrt_op_t    op;
+    int           level;
+    int64_t       us;
     tmlrt_task_t *left, *right;
 } tree_t;
 
 static int32_t tree_poll(void *state, tmlrt_cx_t *cx, void *result);
-static void tree_drop(void *state);
+static void    tree_drop(void *state);
 
 static const tmlrt_task_type_t tree_type = TMLRT_TASK_TYPE(tree_t, tree_poll, tree_drop);
 
@@ -119,11 +119,11 @@ static void tree_drop(void *state) {
 /* ---- runs ----------------------------------------------------------------------------------- */
 
 typedef struct shape {
-    const char *text;
+    const char              *text;
     const tmlrt_task_type_t *type;
-    const void *root;
-    int tasks;  /* that compute */
-    int64_t us; /* each */
+    const void              *root;
+    int                      tasks; /* that compute */
+    int64_t                  us;    /* each */
 } shape_t;
 
 static int64_t time_plain(const shape_t *shape) {
@@ -135,8 +135,8 @@ static int64_t time_plain(const shape_t *shape) {
 
 static int64_t time_tasks(const shape_t *shape, int workers) {
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = figure_config((uint32_t)workers);
-    int64_t best = INT64_MAX;
+    tmlrt_config_t   config = figure_config((uint32_t)workers);
+    int64_t          best = INT64_MAX;
     figure_check(tmlrt_runtime_create(&rt, &config), "create");
     for (int i = 0; i < REPEATS; i++) {
         int64_t begin = tmlrt_now(NULL);
@@ -154,7 +154,7 @@ static int next_count(int workers, int cpus) {
 }
 
 static void run(const shape_t *shape, int cpus) {
-    char text[32];
+    char    text[32];
     int64_t plain = INT64_MAX, one = 0;
     for (int i = 0; i < REPEATS; i++) {
         int64_t took = time_plain(shape);
@@ -164,7 +164,7 @@ static void run(const shape_t *shape, int cpus) {
            "cost a task");
     printf("    %-34s %10s\n", "plain loop", figure_time_text(text, plain));
     for (int workers = 1; workers <= cpus; workers = next_count(workers, cpus)) {
-        char name[32], cost[32];
+        char    name[32], cost[32];
         int64_t took = time_tasks(shape, workers);
         if (workers == 1) one = took;
         snprintf(name, sizeof name, "%d worker%s", workers, workers == 1 ? "" : "s");
@@ -179,10 +179,10 @@ int main(void) {
     static const flat_t large = {.tasks = 800, .unit = {1000}};
     static const flat_t small = {.tasks = 100000, .unit = {5}};
     static const tree_t tree = {.level = LEVELS, .us = 5};
-    const shape_t shapes[] = {
-        {"800 tasks of 1 ms", &flat_type, &large, large.tasks, large.unit.us},
-        {"100,000 tasks of 5 us", &flat_type, &small, small.tasks, small.unit.us},
-        {"a tree, 65,536 leaves of 5 us", &tree_type, &tree, 1 << LEVELS, tree.us}};
+    const shape_t       shapes[] = {
+              {"800 tasks of 1 ms", &flat_type, &large, large.tasks, large.unit.us},
+              {"100,000 tasks of 5 us", &flat_type, &small, small.tasks, small.unit.us},
+              {"a tree, 65,536 leaves of 5 us", &tree_type, &tree, 1 << LEVELS, tree.us}};
     int cpus = figure_cpus();
     calibrate();
     figure_title("scale: computing tasks on 1 to %d workers (cost: time x workers - plain loop)",

@@ -64,7 +64,7 @@ static void push_take_oldest(gbench_t *b, void *arg) {
 
 static void push_steal(gbench_t *b, void *arg) {
     tmlrt__deque_t d;
-    void *got;
+    void          *got;
     (void)arg;
     if (tmlrt__deque_init(&d, &mem, 2 * BATCH) != 0) return gbench_fail(b, "memory");
     while (gbench_batch(b, BATCH)) {
@@ -81,7 +81,7 @@ static void push_steal(gbench_t *b, void *arg) {
 static tmlrt__deque_t shared;
 
 static void with_thieves(gbench_t *b, void *arg) {
-    void *got;
+    void   *got;
     int64_t stolen = 0;
     (void)arg;
     if (gbench_thread(b) == 0 && tmlrt__deque_init(&shared, &mem, 2 * BATCH) != 0)

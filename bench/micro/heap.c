@@ -9,9 +9,9 @@
 enum { BATCH = 1024, SIZE = 112 };
 
 static void get_put(gbench_t *b, void *arg) {
-    tmlrt__heap_t *heap;
+    tmlrt__heap_t      *heap;
     tmlrt__heap_cache_t cache;
-    uint16_t cls = 0;
+    uint16_t            cls = 0;
     (void)arg;
     memset(&cache, 0, sizeof cache);
     if (tmlrt__heap_create(&heap, &tmlrt__mem_default) != 0) return gbench_fail(b, "memory");
@@ -26,10 +26,10 @@ static void get_put(gbench_t *b, void *arg) {
 }
 
 static void get_put_many(gbench_t *b, void *arg) {
-    tmlrt__heap_t *heap;
+    tmlrt__heap_t      *heap;
     tmlrt__heap_cache_t cache;
-    void *p[BATCH];
-    uint16_t cls = 0;
+    void               *p[BATCH];
+    uint16_t            cls = 0;
     (void)arg;
     memset(&cache, 0, sizeof cache);
     if (tmlrt__heap_create(&heap, &tmlrt__mem_default) != 0) return gbench_fail(b, "memory");

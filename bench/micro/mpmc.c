@@ -5,9 +5,9 @@
 #include "micro.h"
 
 enum { BATCH = 512, SLOTS = 1024 };
-static int item;
+static int                item;
 static tmlrt__mpmc_slot_t slots[SLOTS];
-static tmlrt__mpmc_t ring;
+static tmlrt__mpmc_t      ring;
 
 static void push_pop(gbench_t *b, void *arg) {
     (void)arg;

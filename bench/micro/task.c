@@ -18,10 +18,10 @@ static const tmlrt_task_type_t empty_type = {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t     op;
     tmlrt_notify_t notify;
-    tmlrt_task_t *task[BATCH];
-    int i;
+    tmlrt_task_t  *task[BATCH];
+    int            i;
 } root_t;
 
 static int32_t spawn_join_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -133,8 +133,8 @@ static const char *const names[] = {
 };
 
 static void run(gbench_t *b, void *arg) {
-    static root_t zero;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    static root_t    zero;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     tmlrt_runtime_t *rt;
     config.flavor = TMLRT_FLAVOR_CURRENT_THREAD;
     config.watchdog_ms = UINT32_MAX;

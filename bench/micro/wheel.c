@@ -19,7 +19,7 @@ static int64_t soon(uint64_t *s) {
 static void add_remove(gbench_t *b, void *arg) {
     tmlrt__wheel_t w;
     tmlrt__timer_t t = {0};
-    uint64_t seed = 1;
+    uint64_t       seed = 1;
     (void)arg;
     tmlrt__wheel_init(&w, 0);
     while (gbench_batch(b, BATCH))
@@ -32,10 +32,10 @@ static void add_remove(gbench_t *b, void *arg) {
 
 /* MANY timers are in; an operation takes one out and puts it in elsewhere. */
 static void restart_among_many(gbench_t *b, void *arg) {
-    tmlrt__wheel_t w;
+    tmlrt__wheel_t  w;
     tmlrt__timer_t *t = calloc(MANY, sizeof *t);
-    uint64_t seed = 1;
-    int at = 0;
+    uint64_t        seed = 1;
+    int             at = 0;
     (void)arg;
     if (t == NULL) return gbench_fail(b, "memory");
     tmlrt__wheel_init(&w, 0);
@@ -55,10 +55,10 @@ static void restart_among_many(gbench_t *b, void *arg) {
 
 /* MANY timers over a second, added and expired tick by tick. */
 static void add_expire(gbench_t *b, void *arg) {
-    tmlrt__wheel_t w;
+    tmlrt__wheel_t  w;
     tmlrt__timer_t *t = calloc(MANY, sizeof *t);
-    uint64_t seed = 1;
-    int64_t now = 0;
+    uint64_t        seed = 1;
+    int64_t         now = 0;
     (void)arg;
     if (t == NULL) return gbench_fail(b, "memory");
     tmlrt__wheel_init(&w, 0);

@@ -54,9 +54,9 @@ static inline net_options_t net_arguments(int argc, char **argv) {
  * TCP_NODELAY. `type` adds SOCK_NONBLOCK and the like. */
 static inline int net_listener(int *port, int type) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
-    socklen_t size = sizeof a;
-    int one = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | type, 0);
+    socklen_t          size = sizeof a;
+    int                one = 1;
+    int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | type, 0);
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0) net_die("socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
@@ -76,7 +76,7 @@ static inline void net_say(int port, const char *name, const char *version) {
 /* Opens all listeners, tells the port, and runs `serve(listener)` on each of the threads. */
 static inline void net_serve(net_options_t o, int type, const char *name, const char *version,
                              void *(*serve)(void *listener)) {
-    int listener[NET_THREADS_MAX];
+    int       listener[NET_THREADS_MAX];
     pthread_t thread;
     for (int i = 0; i < o.threads; i++)
         listener[i] = net_listener(&o.port, type);

@@ -13,9 +13,9 @@
 #define EVENTS 256
 
 typedef struct conn {
-    int fd;
+    int    fd;
     size_t from, size; /* of what waits in `rest` */
-    char *rest;
+    char  *rest;
 } conn_t;
 
 static void conn_end(conn_t *c) {
@@ -75,9 +75,9 @@ static void accept_all(int ep, int listener) {
 }
 
 static void *serve(void *arg) {
-    int listener = (int)(intptr_t)arg, ep = epoll_create1(EPOLL_CLOEXEC);
+    int                listener = (int)(intptr_t)arg, ep = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL}, events[EVENTS];
-    char buf[NET_BUFFER];
+    char               buf[NET_BUFFER];
     if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, listener, &e) != 0) net_die("epoll");
     for (;;) {
         int n = epoll_wait(ep, events, EVENTS, -1);

@@ -29,23 +29,23 @@
 #define SLOTS    ((40 - SUB_BITS) * SUB)
 
 typedef struct conn {
-    int fd;
-    int have;       /* bytes of the answer */
-    int64_t sent;   /* when */
+    int      fd;
+    int      have;  /* bytes of the answer */
+    int64_t  sent;  /* when */
     uint64_t count; /* what was sent, SIZE / 8 times */
 } conn_t;
 
 typedef struct load {
-    pthread_t thread;
-    conn_t *conn;
-    int conns, ep;
+    pthread_t        thread;
+    conn_t          *conn;
+    int              conns, ep;
     _Atomic uint64_t answers;
-    uint64_t slot[SLOTS];
-    int64_t longest;
+    uint64_t         slot[SLOTS];
+    int64_t          longest;
 } load_t;
 
 static struct {
-    int port, connections, threads, pid, idle;
+    int    port, connections, threads, pid, idle;
     double seconds, warmup;
 } opt = {.connections = 1, .threads = 1, .seconds = 1, .warmup = 0.3};
 
@@ -62,7 +62,7 @@ static int64_t now(void) {
 
 static unsigned slot_of(int64_t ns) {
     uint64_t v = ns < 1 ? 1 : (uint64_t)ns;
-    int top = 63 - __builtin_clzll(v);
+    int      top = 63 - __builtin_clzll(v);
     if (top < SUB_BITS) return (unsigned)v;
     unsigned slot = (unsigned)((top - SUB_BITS + 1) << SUB_BITS) +
                     (unsigned)((v >> (top - SUB_BITS)) & (SUB - 1));
@@ -102,7 +102,7 @@ static void conn_ask(conn_t *c, int64_t at) {
 /* Reads. True when the whole answer is there. */
 static int conn_answer(conn_t *c) {
     uint64_t in[SIZE / 8];
-    ssize_t n = recv(c->fd, in, (size_t)(SIZE - c->have), 0);
+    ssize_t  n = recv(c->fd, in, (size_t)(SIZE - c->have), 0);
     if (n < 0 && errno == EAGAIN) return 0;
     if (n <= 0) net_die("recv");
     if (n == SIZE && in[0] != c->count) {
@@ -115,8 +115,8 @@ static int conn_answer(conn_t *c) {
 
 static void conn_open(conn_t *c, int ep) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
-    int one = 1;
-    struct linger reset = {1, 0}; /* leaves nothing in TIME_WAIT */
+    int                one = 1;
+    struct linger      reset = {1, 0}; /* leaves nothing in TIME_WAIT */
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0) net_die("socket");
@@ -129,7 +129,7 @@ static void conn_open(conn_t *c, int ep) {
 }
 
 static void *load_run(void *arg) {
-    load_t *l = arg;
+    load_t            *l = arg;
     struct epoll_event events[EVENTS];
     for (int i = 0; i < l->conns; i++)
         conn_ask(&l->conn[i], now());
@@ -156,17 +156,17 @@ static void *load_run(void *arg) {
 /* ---- what the machine says --------------------------------------------------------------------- */
 
 typedef struct snapshot {
-    int64_t at;
+    int64_t  at;
     uint64_t answers;
-    double user, sys; /* of the server, seconds, by the tick */
-    double run;       /* of the server, seconds, exact */
-    double load_cpu;
-    double steal, busy; /* of the machine */
+    double   user, sys; /* of the server, seconds, by the tick */
+    double   run;       /* of the server, seconds, exact */
+    double   load_cpu;
+    double   steal, busy; /* of the machine */
 } snapshot_t;
 
 /* All threads' time on a CPU: the first number of schedstat, ns. */
 static double server_run(int pid) {
-    char path[300];
+    char   path[300];
     double ns = 0;
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *d = opendir(path);
@@ -190,7 +190,7 @@ static void server_ticks(int pid, snapshot_t *s) {
     FILE *f = fopen(path, "re");
     if (f == NULL) return;
     if (fgets(line, sizeof line, f) != NULL) {
-        const char *p = strrchr(line, ')');
+        const char        *p = strrchr(line, ')');
         unsigned long long user = 0, sys = 0;
         if (p != NULL)
             sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &sys);
@@ -202,7 +202,7 @@ static void server_ticks(int pid, snapshot_t *s) {
 
 static void machine_ticks(snapshot_t *s) {
     unsigned long long v[8] = {0};
-    FILE *f = fopen("/proc/stat", "re");
+    FILE              *f = fopen("/proc/stat", "re");
     if (f == NULL) return;
     if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4],
                &v[5], &v[6], &v[7]) == 8) {
@@ -214,7 +214,7 @@ static void machine_ticks(snapshot_t *s) {
 }
 
 static snapshot_t snapshot(const load_t *l) {
-    snapshot_t s = {.at = now()};
+    snapshot_t    s = {.at = now()};
     struct rusage u;
     for (int i = 0; i < opt.threads; i++)
         s.answers += atomic_load_explicit(&l[i].answers, memory_order_relaxed);
@@ -259,7 +259,7 @@ static void report(load_t *l, snapshot_t a, snapshot_t b) {
     }
     for (unsigned k = 0; k < SLOTS; k++)
         total += l[0].slot[k];
-    double wall = (double)(b.at - a.at) / 1e9;
+    double   wall = (double)(b.at - a.at) / 1e9;
     uint64_t n = b.answers - a.answers;
     uint64_t all = 0;
     for (int i = 0; i < opt.threads; i++)

@@ -15,10 +15,10 @@ static void check(int r, const char *what) {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *sock;
-    int64_t n;
-    char buf[NET_BUFFER];
+    int64_t       n;
+    char          buf[NET_BUFFER];
 } echo_t;
 
 static int32_t echo_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -42,7 +42,7 @@ static const tmlrt_task_type_t echo_type = TMLRT_TASK_TYPE(echo_t, echo_poll, ec
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
     tmlrt_sock_t *listener, *sock;
 } accept_t;
 
@@ -75,13 +75,13 @@ static int32_t accept_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t accept_type = TMLRT_TASK_TYPE(accept_t, accept_poll, NULL);
 
 int main(int argc, char **argv) {
-    net_options_t o = net_arguments(argc, argv);
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    net_options_t       o = net_arguments(argc, argv);
+    tmlrt_config_t      config = TMLRT_CONFIG_INIT;
     tmlrt_tcp_options_t tcp = TMLRT_TCP_OPTIONS_INIT;
-    tmlrt_runtime_t *rt;
-    tmlrt_addr_t addr;
-    accept_t accept = {.listener = NULL};
-    char text[64];
+    tmlrt_runtime_t    *rt;
+    tmlrt_addr_t        addr;
+    accept_t            accept = {.listener = NULL};
+    char                text[64];
 
     config.flavor = TMLRT_FLAVOR_MULTI_THREAD;
     config.workers = (uint32_t)o.threads;

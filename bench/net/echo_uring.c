@@ -19,10 +19,10 @@
 enum { ACCEPT, RECV, SEND, CLOSE };
 
 typedef struct loop {
-    struct io_uring ring;
+    struct io_uring           ring;
     struct io_uring_buf_ring *buffers;
-    char *memory;
-    int listener, returned;
+    char                     *memory;
+    int                       listener, returned;
 } loop_t;
 
 /* user_data: what, the direct descriptor, the buffer, its size and how far it was sent. */
@@ -111,9 +111,9 @@ static void check(int r, const char *what) {
 }
 
 static void loop_open(loop_t *l, int listener) {
-    struct io_uring_params p = {.cq_entries = CQES};
+    struct io_uring_params  p = {.cq_entries = CQES};
     struct io_uring_buf_reg reg = {.ring_entries = BUFFERS, .bgid = GROUP};
-    size_t bytes = BUFFERS * sizeof(struct io_uring_buf);
+    size_t                  bytes = BUFFERS * sizeof(struct io_uring_buf);
     p.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     l->listener = listener;
     check(io_uring_queue_init_params(ENTRIES, &l->ring, &p), "io_uring");
@@ -136,7 +136,7 @@ static void *serve(void *arg) {
     loop_open(l, (int)(intptr_t)arg);
     for (;;) {
         struct io_uring_cqe *c;
-        unsigned head, n = 0;
+        unsigned             head, n = 0;
         io_uring_submit_and_wait(&l->ring, 1);
         l->returned = 0;
         io_uring_for_each_cqe(&l->ring, head, c) {

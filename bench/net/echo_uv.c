@@ -9,7 +9,7 @@
 
 typedef struct rest {
     uv_write_t req;
-    char data[];
+    char       data[];
 } rest_t;
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf) {
@@ -30,7 +30,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf) {
     if (n < 0) uv_close((uv_handle_t *)s, on_close);
     if (n <= 0) return;
     uv_buf_t b = uv_buf_init(buf->base, (unsigned)n);
-    int sent = uv_try_write(s, &b, 1);
+    int      sent = uv_try_write(s, &b, 1);
     if (sent == n) return;
     if (sent == UV_EAGAIN) sent = 0;
     if (sent < 0) {
@@ -57,8 +57,8 @@ static void on_connection(uv_stream_t *listener, int status) {
 
 static void *serve(void *arg) {
     uv_loop_t loop;
-    uv_tcp_t listener;
-    char buf[NET_BUFFER];
+    uv_tcp_t  listener;
+    char      buf[NET_BUFFER];
     uv_loop_init(&loop);
     loop.data = buf;
     uv_tcp_init(&loop, &listener);

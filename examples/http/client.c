@@ -14,15 +14,15 @@
 
 typedef struct {
     TMLRT_FRAME;
-    load_t *load;
+    load_t       *load;
     tmlrt_sock_t *sock;
-    tmlrt_op_t op;
-    int64_t start; /* of the exchange */
-    uint64_t seen; /* bytes of the body */
-    http_parser parser;
-    uint8_t in_ramp, is_open, was_served; /* what it counts as */
-    uint8_t complete, wrong;              /* the answer; wrong is a LOAD_* or 0 */
-    char buf[1024];
+    tmlrt_op_t    op;
+    int64_t       start; /* of the exchange */
+    uint64_t      seen;  /* bytes of the body */
+    http_parser   parser;
+    uint8_t       in_ramp, is_open, was_served; /* what it counts as */
+    uint8_t       complete, wrong;              /* the answer; wrong is a LOAD_* or 0 */
+    char          buf[1024];
 } client_t;
 
 /* The parser's callbacks. A non-zero return stops it. */
@@ -39,7 +39,7 @@ static int on_headers_complete(http_parser *p) {
 static int on_body(http_parser *p, const char *at, size_t n) {
     client_t *s = p->data;
     while (n > 0) {
-        size_t piece;
+        size_t      piece;
         const char *want = content_at(&s->load->expected, s->seen, &piece);
         if (piece > n) piece = n;
         if (piece == 0 || memcmp(at, want, piece) != 0) {
@@ -192,7 +192,7 @@ static int32_t client_poll(void *state, tmlrt_cx_t *cx, void *result) {
 /* However it ended: a task that was cancelled has neither finished its exchange nor failed in it. */
 static void client_drop(void *state) {
     client_t *s = state;
-    int was_cancelled = s->resume_point_ != UINT32_MAX;
+    int       was_cancelled = s->resume_point_ != UINT32_MAX;
     if (was_cancelled) load_stats_error(LOAD_UNFINISHED, 0);
     if (was_cancelled || s->wrong) atomic_fetch_add(&load_connections.failed, 1);
     if (s->is_open) atomic_fetch_sub(&load_connections.open, 1);
@@ -211,8 +211,8 @@ static const tmlrt_task_type_t client_type = {
 
 int client_spawn(load_t *load) {
     tmlrt_task_t *task = NULL;
-    client_t *s;
-    int r = tmlrt_task_new(NULL, &client_type, NULL, &task);
+    client_t     *s;
+    int           r = tmlrt_task_new(NULL, &client_type, NULL, &task);
     if (r < 0) return r;
     s = tmlrt_task_state(task);
     memset(s, 0, offsetof(client_t, buf));

@@ -16,15 +16,15 @@
 /* What all connections share; it outlives the runtime. */
 typedef struct {
     tmlrt_addr_t addr; /* constant, up to expected */
-    char request[256];
-    size_t request_size;
-    content_t expected;
+    char         request[256];
+    size_t       request_size;
+    content_t    expected;
 
-    atomic_uint in_ramp; /* connections between their spawn and the gate; any thread */
-    tmlrt_notify_t ramp; /* notified when in_ramp went down */
-    atomic_bool is_open; /* the gate; any thread */
-    tmlrt_notify_t gate; /* notified when is_open was set */
-    atomic_bool stop;    /* end after the exchange under way; any thread */
+    atomic_uint    in_ramp; /* connections between their spawn and the gate; any thread */
+    tmlrt_notify_t ramp;    /* notified when in_ramp went down */
+    atomic_bool    is_open; /* the gate; any thread */
+    tmlrt_notify_t gate;    /* notified when is_open was set */
+    atomic_bool    stop;    /* end after the exchange under way; any thread */
 } load_t;
 
 /* Starts the task of one connection on the current runtime; it is in the ramp until it reaches the

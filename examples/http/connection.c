@@ -27,37 +27,37 @@ enum {
 
 typedef struct {
     TMLRT_FRAME;
-    server_t *server;
+    server_t     *server;
     tmlrt_sock_t *sock;
-    uint64_t requests, refused;
+    uint64_t      requests, refused;
 
     /* The request that is being read; all zeros before its first byte. */
     struct {
         uint32_t target_length; /* also beyond what `target` holds */
         uint32_t body;
         uint32_t hosts;                            /* Host headers */
-        uint8_t begun;                             /* its first byte was seen */
+        uint8_t  begun;                            /* its first byte was seen */
         uint8_t name_length, in_value, keep_alive; /* of a header's name: bytes that match "host" */
         uint16_t status;                           /* of the answer; 0: not known yet */
-        char target[128];
+        char     target[128];
     } request;
-    int64_t deadline; /* of the request, or of the idle time */
+    int64_t     deadline; /* of the request, or of the idle time */
     http_parser parser;
 
     /* The answer that is being written. */
-    content_t content;
-    uint64_t sent;
-    size_t piece;
+    content_t     content;
+    uint64_t      sent;
+    size_t        piece;
     tmlrt_iovec_t iov[2];
-    char head[192];
+    char          head[192];
 
     /* What is waited for: the input alone, or the input and the end of the runtime. */
-    tmlrt_op_t io, stop, any;
+    tmlrt_op_t  io, stop, any;
     tmlrt_op_t *either[2], *wait;
 
     /* Input that came and is not parsed yet: [used, have). Last: it is not cleared at the start. */
     size_t used, have;
-    char buf[1024];
+    char   buf[1024];
 } connection_t;
 
 TMLRT_STATIC_ASSERT(sizeof(connection_t) <= 2048, "what an idle connection costs");
@@ -73,7 +73,7 @@ static int on_message_begin(http_parser *p) {
 
 static int on_target(http_parser *p, const char *at, size_t n) {
     connection_t *s = p->data;
-    size_t have = s->request.target_length;
+    size_t        have = s->request.target_length;
     if (have + n > TARGET_LIMIT) return 1;
     s->request.target_length += (uint32_t)n;
     if (have >= sizeof s->request.target) return 0;
@@ -85,11 +85,11 @@ static int on_target(http_parser *p, const char *at, size_t n) {
 /* A name comes in pieces. name_length counts while it is a beginning of "host"; 0xff: it is not. */
 static int on_header_name(http_parser *p, const char *at, size_t n) {
     static const char host[] = "host";
-    connection_t *s = p->data;
+    connection_t     *s = p->data;
     if (s->request.in_value) s->request.in_value = s->request.name_length = 0;
     for (size_t i = 0; i < n; i++) {
         uint8_t k = s->request.name_length;
-        int same = k < 4 && (at[i] | 0x20) == host[k];
+        int     same = k < 4 && (at[i] | 0x20) == host[k];
         s->request.name_length = same ? (uint8_t)(k + 1) : 0xff;
     }
     return 0;
@@ -168,7 +168,7 @@ static int take_input(connection_t *s) {
 /* A target in the absolute form, http://host/path, is as good as /path. The query is ignored. */
 static int find_content(connection_t *s) {
     const char *path = s->request.target, *end, *query;
-    size_t n = s->request.target_length;
+    size_t      n = s->request.target_length;
     if (n > sizeof s->request.target) return -1;
     end = path + n;
     if (n > 7 && memcmp(path, "http://", 7) == 0) path = memchr(path + 7, '/', n - 7);
@@ -236,9 +236,9 @@ static const char *connection_header(const connection_t *s) {
 
 /* Prepares to write the head and, with it, the first piece of the body. */
 static void prepare_answer(connection_t *s) {
-    uint16_t status = s->request.status;
+    uint16_t    status = s->request.status;
     const char *reason = reason_of(status);
-    int length;
+    int         length;
 
     if (status != 200) {
         s->content.base = reason;
@@ -345,7 +345,7 @@ static const tmlrt_task_type_t connection_type = {
 int connection_spawn(server_t *server, tmlrt_sock_t *sock) {
     tmlrt_task_t *task = NULL;
     connection_t *s;
-    int r = tmlrt_task_new(NULL, &connection_type, NULL, &task);
+    int           r = tmlrt_task_new(NULL, &connection_type, NULL, &task);
     if (r < 0) return r;
     s = tmlrt_task_state(task);
     memset(s, 0, offsetof(connection_t, buf));

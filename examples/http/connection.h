@@ -17,8 +17,8 @@
 
 /* What all connections share. It outlives the runtime. */
 typedef struct {
-    int64_t idle_ns;                /* how long a connection may be idle; constant */
-    atomic_bool stopping;           /* answers say Connection: close from now on; any thread */
+    int64_t               idle_ns;  /* how long a connection may be idle; constant */
+    atomic_bool           stopping; /* answers say Connection: close from now on; any thread */
     atomic_uint_least64_t opened;   /* connections; any thread */
     atomic_uint_least64_t requests; /* answers, of ended connections; any thread */
     atomic_uint_least64_t refused;  /* of those, answers with a status of 400 or above */

@@ -45,8 +45,8 @@ int content_find(const char *path, size_t length, content_t *content) {
 }
 
 const char *content_at(const content_t *content, uint64_t offset, size_t *size) {
-    size_t start = (size_t)(offset % content->period);
-    size_t piece = content->period - start;
+    size_t   start = (size_t)(offset % content->period);
+    size_t   piece = content->period - start;
     uint64_t left = offset < content->size ? content->size - offset : 0;
     *size = piece < left ? piece : (size_t)left;
     return content->base + start;

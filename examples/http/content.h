@@ -17,9 +17,9 @@
 #define CONTENT_MAX_BYTES (UINT64_C(1) << 30)
 
 typedef struct {
-    const char *base; /* `period` bytes */
-    size_t period;    /* a multiple of the pattern */
-    uint64_t size;
+    const char *base;   /* `period` bytes */
+    size_t      period; /* a multiple of the pattern */
+    uint64_t    size;
 } content_t;
 
 /* Finds what `path` (`length` bytes, without a query) names. Returns 0, or -1 when there is no such

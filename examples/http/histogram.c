@@ -52,9 +52,9 @@ void histogram_view_difference(const histogram_view_t *newer, const histogram_vi
 }
 
 int64_t histogram_view_percentile(const histogram_view_t *view, double percent) {
-    double wanted = (double)view->total * percent / 100.0;
+    double   wanted = (double)view->total * percent / 100.0;
     uint64_t seen = 0;
-    int64_t end = 0;
+    int64_t  end = 0;
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         if (view->count[i] == 0) continue;
         seen += view->count[i];

@@ -33,17 +33,17 @@ static const char usage[] =
 
 typedef struct {
     const char *target, *path;
-    int64_t connections, seconds, workers;
+    int64_t     connections, seconds, workers;
 } options_t;
 
 /* The run. `load` is shared as client.h says; the rest has one owner. */
 static struct {
-    load_t load;
-    options_t options;       /* constant */
-    int64_t start;           /* constant */
-    tmlrt_notify_t is_over;  /* the conductor tells main */
-    int64_t window;          /* when the gate was opened, 0 before; the conductor's, then main's */
-    histogram_view_t before; /* the latencies until then; likewise */
+    load_t           load;
+    options_t        options; /* constant */
+    int64_t          start;   /* constant */
+    tmlrt_notify_t   is_over; /* the conductor tells main */
+    int64_t          window;  /* when the gate was opened, 0 before; the conductor's, then main's */
+    histogram_view_t before;  /* the latencies until then; likewise */
     histogram_view_t last, now; /* the reporter's */
     histogram_view_t total;     /* main's */
 } run;
@@ -62,9 +62,9 @@ static const char *time_text(char text[16], int64_t ns) {
 /* The conductor: the ramp, the gate, the time. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t sleep, stopping, any;
+    tmlrt_op_t  sleep, stopping, any;
     tmlrt_op_t *either[2];
-    int64_t i;
+    int64_t     i;
 } conductor_t;
 
 static void open_gate(void) {
@@ -83,7 +83,7 @@ static void prepare_end(conductor_t *s) {
 
 static int32_t conductor_poll(void *state, tmlrt_cx_t *cx, void *result) {
     conductor_t *s = state;
-    int r;
+    int          r;
     (void)result;
     TMLRT_BEGIN(s);
     for (s->i = 0; s->i < run.options.connections && !atomic_load(&run.load.stop); s->i++) {
@@ -107,14 +107,14 @@ static const tmlrt_task_type_t conductor_type = TMLRT_TASK_TYPE(conductor_t, con
 /* The reporter: a line a second, over itself on a terminal. A daemon: the shutdown ends it. */
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t       op;
     tmlrt_interval_t interval;
-    int64_t last;
+    int64_t          last;
 } reporter_t;
 
 static void print_second(int64_t now, int64_t since) {
     char p50[16], p99[16], p999[16];
-    int is_tty = isatty(STDOUT_FILENO);
+    int  is_tty = isatty(STDOUT_FILENO);
 
     load_stats_view(&run.now);
     histogram_view_difference(&run.now, &run.last, &run.last);
@@ -133,7 +133,7 @@ static void print_second(int64_t now, int64_t since) {
 
 static int32_t reporter_poll(void *state, tmlrt_cx_t *cx, void *result) {
     reporter_t *s = state;
-    int64_t now;
+    int64_t     now;
     (void)result;
     TMLRT_BEGIN(s);
     s->last = run.start;
@@ -193,7 +193,7 @@ static void prepare_load(load_t *load, const options_t *o) {
 /* One descriptor a connection and a few for the runtime. */
 static void check_descriptors(const options_t *o) {
     const int64_t others = 100;
-    int64_t limit = process_raise_descriptors();
+    int64_t       limit = process_raise_descriptors();
     if (o->connections + others <= limit) return;
     process_die("%lld connections need %lld open descriptors, but the hard limit is %lld: raise it "
                 "(ulimit -Hn) or ask for fewer --connections",
@@ -217,9 +217,9 @@ static int wait_for_end(tmlrt_signal_t *sigint, tmlrt_signal_t *sigterm) {
 
 static void print_summary(int64_t end, uint32_t open_at_end, uint64_t errors) {
     static const double percents[] = {50, 90, 99, 99.9, 99.99, 100};
-    const int64_t from = run.window != 0 ? run.window : run.start;
-    const double seconds = (double)(end - from) / (double)TMLRT_S;
-    char text[16];
+    const int64_t       from = run.window != 0 ? run.window : run.start;
+    const double        seconds = (double)(end - from) / (double)TMLRT_S;
+    char                text[16];
 
     histogram_view_difference(&run.total, &run.before, &run.total);
     printf(
@@ -243,10 +243,10 @@ static void print_summary(int64_t end, uint32_t open_at_end, uint64_t errors) {
 }
 
 int main(int argc, char **argv) {
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t       config = TMLRT_CONFIG_INIT;
     tmlrt_task_options_t daemon = TMLRT_TASK_OPTIONS_INIT;
-    tmlrt_runtime_t *rt = NULL;
-    tmlrt_signal_t *sigint = NULL, *sigterm = NULL;
+    tmlrt_runtime_t     *rt = NULL;
+    tmlrt_signal_t      *sigint = NULL, *sigterm = NULL;
 
     process_name("http_load");
     run.options = parse_options(argc, argv);
@@ -266,15 +266,15 @@ int main(int argc, char **argv) {
     process_check(tmlrt_spawn(rt, &reporter_type, &(reporter_t){0}, &daemon, NULL), "spawn");
     process_check(tmlrt_spawn(rt, &conductor_type, &(conductor_t){0}, NULL, NULL), "spawn");
 
-    int was_interrupted = wait_for_end(sigint, sigterm);
-    int64_t end = tmlrt_now(rt);
+    int      was_interrupted = wait_for_end(sigint, sigterm);
+    int64_t  end = tmlrt_now(rt);
     uint32_t open_at_end = atomic_load(&load_connections.open);
     load_stats_view(&run.total);
     atomic_store(&run.load.stop, 1);
     client_open_gate(&run.load);
 
     /* Exchanges that are under way end by themselves, at their deadline at the latest. */
-    int r = tmlrt_runtime_shutdown(rt, end + (was_interrupted ? 2 : 11) * TMLRT_S, NULL);
+    int      r = tmlrt_runtime_shutdown(rt, end + (was_interrupted ? 2 : 11) * TMLRT_S, NULL);
     uint64_t errors = load_stats_errors();
     uint32_t started = atomic_load(&load_connections.started);
     print_summary(end, open_at_end, errors);

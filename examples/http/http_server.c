@@ -17,8 +17,8 @@
 #include <string.h>
 
 typedef struct {
-    int port;
-    int workers;
+    int     port;
+    int     workers;
     int64_t idle_s, grace_s;
 } options_t;
 
@@ -32,9 +32,9 @@ static const char usage[] =
 /* The task that accepts. */
 typedef struct {
     TMLRT_FRAME;
-    server_t *server;
+    server_t     *server;
     tmlrt_sock_t *listener, *sock;
-    tmlrt_op_t op;
+    tmlrt_op_t    op;
 } acceptor_t;
 
 static int32_t acceptor_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -81,9 +81,9 @@ static options_t parse_options(int argc, char **argv) {
 
 static tmlrt_sock_t *listen_on(tmlrt_runtime_t *rt, int port) {
     tmlrt_tcp_options_t options = TMLRT_TCP_OPTIONS_INIT;
-    tmlrt_sock_t *listener = NULL;
-    tmlrt_addr_t addr;
-    char text[72];
+    tmlrt_sock_t       *listener = NULL;
+    tmlrt_addr_t        addr;
+    char                text[72];
 
     options.flags = TMLRT_TCP_NODELAY;
     snprintf(text, sizeof text, "127.0.0.1:%d", port);
@@ -98,7 +98,7 @@ static tmlrt_sock_t *listen_on(tmlrt_runtime_t *rt, int port) {
 
 /* Waits for either signal. Closing them gives the signals their former meaning back. */
 static void wait_for_signal(tmlrt_signal_t *sigint, tmlrt_signal_t *sigterm) {
-    tmlrt_op_t on_int = TMLRT_OP_INIT, on_term = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t  on_int = TMLRT_OP_INIT, on_term = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
     tmlrt_op_t *either[] = {&on_int, &on_term};
 
     process_check(tmlrt_op_signal(&on_int, sigint), "SIGINT");
@@ -119,7 +119,7 @@ static void name_straggler(void *ctx, const tmlrt_straggler_t *s) {
 
 static int shut_down(tmlrt_runtime_t *rt, int64_t grace_ns) {
     tmlrt_shutdown_report_t report = TMLRT_SHUTDOWN_REPORT_INIT;
-    int named = 0;
+    int                     named = 0;
 
     printf("shutting down\n");
     fflush(stdout);
@@ -154,15 +154,15 @@ static void print_server(server_t *server) {
 }
 
 int main(int argc, char **argv) {
-    static server_t server;
+    static server_t  server;
     tmlrt_runtime_t *rt = NULL;
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
-    tmlrt_signal_t *sigint = NULL, *sigterm = NULL;
-    acceptor_t acceptor = {0};
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
+    tmlrt_signal_t  *sigint = NULL, *sigterm = NULL;
+    acceptor_t       acceptor = {0};
 
     process_name("http_server");
     options_t options = parse_options(argc, argv);
-    int64_t descriptors = process_raise_descriptors();
+    int64_t   descriptors = process_raise_descriptors();
     if (descriptors < 10100)
         fprintf(stderr,
                 "http_server: only %lld open descriptors are allowed (ulimit -Hn): that is the "

@@ -16,9 +16,9 @@ enum { ERROR_NUMBERS = 64 };
 
 load_connections_t load_connections;
 
-static _Atomic(histogram_t *) histograms[TMLRT_MAX_WORKERS];
+static _Atomic(histogram_t *)     histograms[TMLRT_MAX_WORKERS];
 static _Thread_local histogram_t *mine;
-static atomic_uint_least64_t errors[LOAD_ERROR_KINDS][ERROR_NUMBERS];
+static atomic_uint_least64_t      errors[LOAD_ERROR_KINDS][ERROR_NUMBERS];
 
 static const char *const kind_text[LOAD_ERROR_KINDS] = {
     "spawn",

@@ -35,7 +35,7 @@ void process_check(int64_t result, const char *what) {
 }
 
 int64_t process_number(const char *name, const char *text, int64_t least, int64_t most) {
-    char *end = NULL;
+    char     *end = NULL;
     long long value;
     if (text == NULL) process_die("%s needs a number", name);
     errno = 0;

@@ -32,9 +32,9 @@
 #define TMLRT_FRAME uint32_t resume_point_
 
 #if defined(__GNUC__) && (__GNUC__ >= 7 || defined(__clang__))
-#  define TMLRT_FALLTHROUGH_ __attribute__((fallthrough))
+#define TMLRT_FALLTHROUGH_ __attribute__((fallthrough))
 #else
-#  define TMLRT_FALLTHROUGH_ ((void)0)
+#define TMLRT_FALLTHROUGH_ ((void)0)
 #endif
 
 /* Opens the body. `s` points to the state. */
@@ -83,9 +83,9 @@
 
 /* The alignment of a type, as C11 and C++11 both spell it. */
 #ifdef __cplusplus
-#  define TMLRT_ALIGNOF_(type) alignof(type)
+#define TMLRT_ALIGNOF_(type) alignof(type)
 #else
-#  define TMLRT_ALIGNOF_(type) _Alignof(type)
+#define TMLRT_ALIGNOF_(type) _Alignof(type)
 #endif
 
 /* Initialisers of a task type with state `state_type`, its poll function and its drop (or NULL);

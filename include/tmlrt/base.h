@@ -10,29 +10,29 @@
 #include <stdint.h>
 
 #if defined(_WIN32) && defined(TMLRT_SHARED)
-#  ifdef TMLRT_BUILDING
-#    define TMLRT_API __declspec(dllexport)
-#  else
-#    define TMLRT_API __declspec(dllimport)
-#  endif
+#ifdef TMLRT_BUILDING
+#define TMLRT_API __declspec(dllexport)
+#else
+#define TMLRT_API __declspec(dllimport)
+#endif
 #elif defined(__GNUC__)
-#  define TMLRT_API __attribute__((visibility("default")))
+#define TMLRT_API __attribute__((visibility("default")))
 #else
-#  define TMLRT_API
+#define TMLRT_API
 #endif
 
 #ifdef __cplusplus
-#  define TMLRT_BEGIN_DECLS extern "C" {
-#  define TMLRT_END_DECLS   }
+#define TMLRT_BEGIN_DECLS extern "C" {
+#define TMLRT_END_DECLS   }
 #else
-#  define TMLRT_BEGIN_DECLS
-#  define TMLRT_END_DECLS
+#define TMLRT_BEGIN_DECLS
+#define TMLRT_END_DECLS
 #endif
 
 #ifdef __cplusplus
-#  define TMLRT_STATIC_ASSERT(cond, text) static_assert(cond, text)
+#define TMLRT_STATIC_ASSERT(cond, text) static_assert(cond, text)
 #else
-#  define TMLRT_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
+#define TMLRT_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #endif
 
 /* Opaque: made and ended by the library. */

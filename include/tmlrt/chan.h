@@ -31,7 +31,7 @@
 
 TMLRT_BEGIN_DECLS
 
-/* ---- bounded and unbounded ------------------------------------------------------------------------ */
+/* ---- bounded and unbounded ----------------------------------------------------------------- */
 typedef struct tmlrt_chan tmlrt_chan_t;
 
 #define TMLRT_CHAN_UNBOUNDED SIZE_MAX
@@ -40,7 +40,7 @@ typedef struct tmlrt_chan tmlrt_chan_t;
  * receiver in flight (should that one be cancelled at the last moment, the next one gets the item).
  * FIFO among waiting senders and among waiting receivers, and nobody overtakes those who wait; a
  * receiver sees the items of one sender in order. Errors: TMLRT_EINVAL, TMLRT_ENOMEM. */
-TMLRT_API int tmlrt_chan_create(tmlrt_chan_t **chan, size_t item_size, size_t capacity);
+TMLRT_API int           tmlrt_chan_create(tmlrt_chan_t **chan, size_t item_size, size_t capacity);
 TMLRT_API tmlrt_chan_t *tmlrt_chan_retain(tmlrt_chan_t *chan);
 TMLRT_API void          tmlrt_chan_release(tmlrt_chan_t *chan);
 TMLRT_API int           tmlrt_chan_close(tmlrt_chan_t *chan); /* TMLRT_EALREADY the second time */
@@ -55,15 +55,15 @@ TMLRT_API int tmlrt_chan_send_until(tmlrt_chan_t *chan, const void *item, int64_
 TMLRT_API int tmlrt_chan_recv_until(tmlrt_chan_t *chan, void *item, int64_t deadline);
 /* Never wait. TMLRT_EAGAIN: full (empty), or others wait for it. A rendezvous takes a try_send when a
  * receiver waits, but a try_recv finds only what a sender has already put there for a receiver. */
-TMLRT_API int tmlrt_chan_try_send(tmlrt_chan_t *chan, const void *item);
-TMLRT_API int tmlrt_chan_try_recv(tmlrt_chan_t *chan, void *item);
+TMLRT_API int     tmlrt_chan_try_send(tmlrt_chan_t *chan, const void *item);
+TMLRT_API int     tmlrt_chan_try_recv(tmlrt_chan_t *chan, void *item);
 TMLRT_API int64_t tmlrt_chan_length(tmlrt_chan_t *chan); /* items in it; a hint */
 
-/* ---- oneshot: one item, once ------------------------------------------------------------------------
+/* ---- oneshot: one item, once ------------------------------------------------------------------
  * A sender and a receiver; either may close (the receiver: "I no longer want it"). */
 typedef struct tmlrt_oneshot tmlrt_oneshot_t;
 
-TMLRT_API int tmlrt_oneshot_create(tmlrt_oneshot_t **oneshot, size_t item_size);
+TMLRT_API int              tmlrt_oneshot_create(tmlrt_oneshot_t **oneshot, size_t item_size);
 TMLRT_API tmlrt_oneshot_t *tmlrt_oneshot_retain(tmlrt_oneshot_t *oneshot);
 TMLRT_API void             tmlrt_oneshot_release(tmlrt_oneshot_t *oneshot);
 TMLRT_API int              tmlrt_oneshot_close(tmlrt_oneshot_t *oneshot);
@@ -74,7 +74,7 @@ TMLRT_API int tmlrt_op_oneshot(tmlrt_op_t *op, tmlrt_oneshot_t *oneshot, void *i
 TMLRT_API int tmlrt_oneshot_recv(tmlrt_oneshot_t *oneshot, void *item);
 TMLRT_API int tmlrt_oneshot_recv_until(tmlrt_oneshot_t *oneshot, void *item, int64_t deadline);
 
-/* ---- broadcast: every subscriber sees every item -----------------------------------------------------
+/* ---- broadcast: every subscriber sees every item ----------------------------------------------
  * The last `capacity` items (at least 1, rounded up to a power of two) are kept; sending never waits.
  * A subscriber that falls behind loses the oldest, and is told how many. */
 typedef struct tmlrt_broadcast    tmlrt_broadcast_t;
@@ -96,7 +96,7 @@ TMLRT_API int64_t tmlrt_broadcast_recv(tmlrt_subscription_t *sub, void *item);
 TMLRT_API int64_t tmlrt_broadcast_recv_until(tmlrt_subscription_t *sub, void *item,
                                              int64_t deadline);
 
-/* ---- watch: the latest value ------------------------------------------------------------------------ */
+/* ---- watch: the latest value --------------------------------------------------------------- */
 typedef struct tmlrt_watch tmlrt_watch_t;
 
 /* Begins with a copy of `initial` as version 1. */
@@ -105,7 +105,7 @@ TMLRT_API tmlrt_watch_t *tmlrt_watch_retain(tmlrt_watch_t *watch);
 TMLRT_API void           tmlrt_watch_release(tmlrt_watch_t *watch);
 TMLRT_API int            tmlrt_watch_close(tmlrt_watch_t *watch);
 /* Replaces the value, which makes a new version. Never waits. */
-TMLRT_API int            tmlrt_watch_set(tmlrt_watch_t *watch, const void *item);
+TMLRT_API int tmlrt_watch_set(tmlrt_watch_t *watch, const void *item);
 /* Copies the value to `item` and its version to *seen (each may be NULL). Never waits; also after the
  * close. */
 TMLRT_API int tmlrt_watch_get(tmlrt_watch_t *watch, void *item, uint64_t *seen);

@@ -58,7 +58,7 @@ enum {
 #define TMLRT_ERROR_ENUM_(name, number, text) TMLRT_##name = number,
     TMLRT_ERROR_LIST(TMLRT_ERROR_ENUM_)
 #undef TMLRT_ERROR_ENUM_
-    TMLRT_ERROR_LAST_ = -39
+        TMLRT_ERROR_LAST_ = -39
 };
 
 /* What `error` means, as a sentence without a full stop; for a number that is no error of ours

@@ -38,24 +38,22 @@ TMLRT_API int tmlrt_addr_format(const tmlrt_addr_t *addr, char *text, size_t siz
 TMLRT_API int tmlrt_addr_port(const tmlrt_addr_t *addr);
 
 /* Flags of a socket. */
-#define TMLRT_TCP_REUSEPORT 1u  /* listen: several listeners share the port */
-#define TMLRT_TCP_V6ONLY    2u  /* listen: an IPv6 listener takes no IPv4 */
-#define TMLRT_TCP_NODELAY   4u  /* no Nagle delay; accepted sockets inherit it */
-#define TMLRT_TCP_KEEPALIVE 8u  /* probes on idle connections; accepted sockets inherit it */
+#define TMLRT_TCP_REUSEPORT    1u  /* listen: several listeners share the port */
+#define TMLRT_TCP_V6ONLY       2u  /* listen: an IPv6 listener takes no IPv4 */
+#define TMLRT_TCP_NODELAY      4u  /* no Nagle delay; accepted sockets inherit it */
+#define TMLRT_TCP_KEEPALIVE    8u  /* probes on idle connections; accepted sockets inherit it */
 #define TMLRT_TCP_NO_REUSEADDR 16u /* listen: without SO_REUSEADDR, which is on by default */
 
 /* How to make a socket. Optional; begin with TMLRT_TCP_OPTIONS_INIT. */
 typedef struct tmlrt_tcp_options {
     size_t   struct_size;
-    uint32_t flags;   /* TMLRT_TCP_*; unknown bits are refused */
-    uint32_t backlog; /* listen; 0: 4,096 */
+    uint32_t flags;                    /* TMLRT_TCP_*; unknown bits are refused */
+    uint32_t backlog;                  /* listen; 0: 4,096 */
     uint32_t send_buffer, recv_buffer; /* bytes; 0: the system's */
 } tmlrt_tcp_options_t;
 
 #define TMLRT_TCP_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(tmlrt_tcp_options_t), 0, 0, 0, 0                                                    \
-    }
+    { sizeof(tmlrt_tcp_options_t), 0, 0, 0, 0 }
 
 /* Binds and listens on `addr` (port 0: the system picks one, see tmlrt_sock_local_addr).
  * `options` may be NULL. Owns: *listener is the caller's, ended by tmlrt_sock_release.
@@ -134,13 +132,13 @@ TMLRT_API int64_t tmlrt_readv_until(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size
 TMLRT_API int64_t tmlrt_writev(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n);
 TMLRT_API int64_t tmlrt_writev_until(tmlrt_sock_t *sock, tmlrt_iovec_t *iov, size_t n,
                                      int64_t deadline);
-TMLRT_API int tmlrt_accept(tmlrt_sock_t *listener, tmlrt_sock_t **out);
-TMLRT_API int tmlrt_accept_until(tmlrt_sock_t *listener, tmlrt_sock_t **out, int64_t deadline);
-TMLRT_API int tmlrt_connect(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
-                            const tmlrt_tcp_options_t *options, tmlrt_sock_t **out);
-TMLRT_API int tmlrt_connect_until(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
-                                  const tmlrt_tcp_options_t *options, tmlrt_sock_t **out,
-                                  int64_t deadline);
+TMLRT_API int     tmlrt_accept(tmlrt_sock_t *listener, tmlrt_sock_t **out);
+TMLRT_API int     tmlrt_accept_until(tmlrt_sock_t *listener, tmlrt_sock_t **out, int64_t deadline);
+TMLRT_API int     tmlrt_connect(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                                const tmlrt_tcp_options_t *options, tmlrt_sock_t **out);
+TMLRT_API int     tmlrt_connect_until(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
+                                      const tmlrt_tcp_options_t *options, tmlrt_sock_t **out,
+                                      int64_t deadline);
 
 /* Which half to end. */
 #define TMLRT_SHUT_READ  1

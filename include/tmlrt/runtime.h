@@ -78,7 +78,7 @@ typedef struct tmlrt_config {
     void (*on_thread_stop)(void *hook_ctx, uint32_t worker);  /* the same, last */
     /* Called by the watchdog's thread, once a stuck poll; NULL: one line to standard error. */
     void (*on_stuck)(void *hook_ctx, const tmlrt_stuck_t *stuck);
-    void *hook_ctx;
+    void    *hook_ctx;
     uint32_t blocking_threads; /* of the blocking pool, at most: 1..TMLRT_MAX_BLOCKING; default 512;
                                   TMLRT_BLOCKING_THREADS */
     uint32_t blocking_queue;   /* jobs that may wait for one of them; default 65,536;
@@ -86,9 +86,7 @@ typedef struct tmlrt_config {
 } tmlrt_config_t;
 
 #define TMLRT_CONFIG_INIT                                                                          \
-    {                                                                                              \
-        sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0      \
-    }
+    { sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 
 /* Makes a runtime. `config` may be NULL (all defaults). Owns: *rt is the caller's until
  * tmlrt_runtime_destroy; strings and structs of the config are copied.
@@ -153,9 +151,7 @@ typedef struct tmlrt_shutdown_report {
 } tmlrt_shutdown_report_t;
 
 #define TMLRT_SHUTDOWN_REPORT_INIT                                                                 \
-    {                                                                                              \
-        sizeof(tmlrt_shutdown_report_t), NULL, NULL, 0, 0, 0                                       \
-    }
+    { sizeof(tmlrt_shutdown_report_t), NULL, NULL, 0, 0, 0 }
 
 /* Shuts down in phases. At once: spawns from outside get TMLRT_ESHUTDOWN, pending and new accepts
  * end with TMLRT_ESHUTDOWN, tmlrt_op_stopping becomes ready. Tasks go on and may spawn until all
@@ -192,15 +188,15 @@ TMLRT_API int tmlrt_op_stopping(tmlrt_op_t *op, tmlrt_runtime_t *rt);
  * they are not a snapshot. */
 typedef struct tmlrt_worker_stats {
     size_t   struct_size;
-    uint64_t polls;         /* polls of tasks */
-    uint64_t spawned;       /* tasks spawned by tasks on this worker */
-    uint64_t completed;     /* tasks that ended on this worker, with any outcome */
-    uint64_t stolen;        /* tasks taken from other workers */
-    uint64_t injected;      /* tasks taken from the global queue */
-    uint64_t parks;         /* times it went to sleep */
-    uint64_t wakes_sent;    /* other workers that it woke by a system call */
-    uint64_t driver_polls;  /* times it asked the operating system for events */
-    uint64_t events;        /* events that it got */
+    uint64_t polls;        /* polls of tasks */
+    uint64_t spawned;      /* tasks spawned by tasks on this worker */
+    uint64_t completed;    /* tasks that ended on this worker, with any outcome */
+    uint64_t stolen;       /* tasks taken from other workers */
+    uint64_t injected;     /* tasks taken from the global queue */
+    uint64_t parks;        /* times it went to sleep */
+    uint64_t wakes_sent;   /* other workers that it woke by a system call */
+    uint64_t driver_polls; /* times it asked the operating system for events */
+    uint64_t events;       /* events that it got */
     uint64_t timers_fired;
     uint64_t taken_over;    /* times its queues or driver were served by others, it being stuck */
     uint64_t budget_yields; /* times a task was made to yield by its cooperative budget */

@@ -34,7 +34,7 @@ TMLRT_BEGIN_DECLS
         { 0 }                                                                                      \
     }
 
-/* ---- mutex ---------------------------------------------------------------------------------------
+/* ---- mutex ------------------------------------------------------------------------------------
  * Barging: an unlocked mutex goes to whoever comes first; a waiter older than 1 ms gets it handed
  * over directly, so that nobody starves. Not recursive. May be unlocked by another task or thread
  * than the one that locked it. Free, lock and unlock are one atomic operation each.
@@ -53,7 +53,7 @@ TMLRT_API int tmlrt_mutex_try_lock(tmlrt_mutex_t *mutex);
 /* Never waits. TMLRT_EINVAL when it is not locked. */
 TMLRT_API int tmlrt_mutex_unlock(tmlrt_mutex_t *mutex);
 
-/* ---- rwlock --------------------------------------------------------------------------------------
+/* ---- rwlock -----------------------------------------------------------------------------------
  * Many readers or one writer, strict FIFO: a reader that comes after a waiting writer waits, so a
  * reader must not read-lock again. */
 typedef struct tmlrt_rwlock {
@@ -74,7 +74,7 @@ TMLRT_API int tmlrt_rwlock_try_write(tmlrt_rwlock_t *rwlock);
 /* Ends a lock of either kind. Never waits. TMLRT_EINVAL when it is not locked. */
 TMLRT_API int tmlrt_rwlock_unlock(tmlrt_rwlock_t *rwlock);
 
-/* ---- semaphore -----------------------------------------------------------------------------------
+/* ---- semaphore --------------------------------------------------------------------------------
  * Counts permits. Strict FIFO: a waiter for many permits is not overtaken by one for few. */
 typedef struct tmlrt_semaphore {
     uint64_t opaque_[6];
@@ -97,7 +97,7 @@ TMLRT_API int tmlrt_semaphore_release(tmlrt_semaphore_t *sem, int64_t n);
 /* The permits that are free now; a hint. */
 TMLRT_API int64_t tmlrt_semaphore_permits(tmlrt_semaphore_t *sem);
 
-/* ---- barrier -------------------------------------------------------------------------------------
+/* ---- barrier ----------------------------------------------------------------------------------
  * `n` parties meet, again and again. A barrier that was not initialised is TMLRT_EINVAL. */
 typedef struct tmlrt_barrier {
     uint64_t opaque_[6];
@@ -112,7 +112,7 @@ TMLRT_API int tmlrt_op_barrier(tmlrt_op_t *op, tmlrt_barrier_t *barrier);
 /* 1 or 0, as the result above, or an error. */
 TMLRT_API int tmlrt_barrier_wait(tmlrt_barrier_t *barrier);
 
-/* ---- once ----------------------------------------------------------------------------------------
+/* ---- once -------------------------------------------------------------------------------------
  * Something that is done once by the first who needs it, while the others wait. */
 typedef struct tmlrt_once {
     uint64_t opaque_[6];
@@ -130,7 +130,7 @@ TMLRT_API int tmlrt_once_failed(tmlrt_once_t *once);
  * fn must not come back to the same once. */
 TMLRT_API int tmlrt_once_call(tmlrt_once_t *once, int (*fn)(void *arg), void *arg);
 
-/* ---- wait group ----------------------------------------------------------------------------------
+/* ---- wait group -------------------------------------------------------------------------------
  * Counts what is under way; waiters go on when the count is zero. */
 typedef struct tmlrt_wait_group {
     uint64_t opaque_[6];

@@ -63,14 +63,15 @@ typedef struct tmlrt_task_type {
 /* How to spawn. Optional; begin with TMLRT_TASK_OPTIONS_INIT. */
 typedef struct tmlrt_task_options {
     size_t      struct_size;
-    const char *name;     /* overrides the type's; a string that outlives the task; or NULL */
-    const char *site;     /* where it was spawned, TMLRT_SITE; the same lifetime; or NULL */
-    uint32_t    flags;    /* TMLRT_TASK_*; unknown bits are refused */
+    const char *name;        /* overrides the type's; a string that outlives the task; or NULL */
+    const char *site;        /* where it was spawned, TMLRT_SITE; the same lifetime; or NULL */
+    uint32_t    flags;       /* TMLRT_TASK_*; unknown bits are refused */
     uint32_t    stack_class; /* fibers: TMLRT_STACK_* */
-    int64_t     deadline; /* absolute, ns on tmlrt_now: past it the task is aborted; 0: none */
+    int64_t     deadline;    /* absolute, ns on tmlrt_now: past it the task is aborted; 0: none */
 } tmlrt_task_options_t;
 
-#define TMLRT_TASK_OPTIONS_INIT {sizeof(tmlrt_task_options_t), NULL, NULL, 0, 0, 0}
+#define TMLRT_TASK_OPTIONS_INIT                                                                    \
+    { sizeof(tmlrt_task_options_t), NULL, NULL, 0, 0, 0 }
 
 #define TMLRT_SITE_TEXT_(line) #line
 #define TMLRT_SITE_LINE_(line) TMLRT_SITE_TEXT_(line)
@@ -99,7 +100,7 @@ TMLRT_API int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
 TMLRT_API void *tmlrt_task_state(tmlrt_task_t *task);
 
 /* Starts a task made by tmlrt_task_new; the handle stays the caller's.
- * Not after the runtime's destroy; releasing the handle is all that is allowed then.
+ * After the destroy of its runtime an unstarted task may only be released.
  * Threads: the holder of the handle. Errors: TMLRT_EINVAL, TMLRT_EALREADY (started before),
  * TMLRT_ESHUTDOWN (the state is still the caller's). */
 TMLRT_API int tmlrt_task_start(tmlrt_task_t *task);

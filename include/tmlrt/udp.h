@@ -19,15 +19,13 @@ TMLRT_BEGIN_DECLS
 
 /* How to make a socket. Optional; begin with TMLRT_UDP_OPTIONS_INIT. */
 typedef struct tmlrt_udp_options {
-    size_t struct_size;
-    uint32_t flags; /* TMLRT_UDP_*; unknown bits are refused */
+    size_t   struct_size;
+    uint32_t flags;                    /* TMLRT_UDP_*; unknown bits are refused */
     uint32_t send_buffer, recv_buffer; /* bytes; 0: the system's */
 } tmlrt_udp_options_t;
 
 #define TMLRT_UDP_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(tmlrt_udp_options_t), 0, 0, 0                                                       \
-    }
+    { sizeof(tmlrt_udp_options_t), 0, 0, 0 }
 
 /* Makes a socket bound to `addr` (":0" for a client). `options` may be NULL. Owns: *sock is the
  * caller's, ended by tmlrt_sock_release. Threads: any. Errors: as tmlrt_tcp_listen; it may be made

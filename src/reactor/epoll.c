@@ -25,9 +25,9 @@
 
 typedef struct epoll__driver {
     tmlrt__driver_t base;
-    int fd;
-    int wake;
-    bool in_ms; /* token: the kernel has no epoll_pwait2 */
+    int             fd;
+    int             wake;
+    bool            in_ms; /* token: the kernel has no epoll_pwait2 */
 } epoll__driver_t;
 
 static epoll__driver_t *epoll__of(tmlrt__driver_t *d) {
@@ -117,9 +117,9 @@ static uint32_t epoll__events(uint32_t said) {
 }
 
 static uint32_t epoll__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
-    epoll__driver_t *d = epoll__of(base);
+    epoll__driver_t   *d = epoll__of(base);
     struct epoll_event events[EPOLL__BATCH];
-    int n = -1;
+    int                n = -1;
     if (timeout_ns == 0) {
         n = TMLRT__SYS(epoll_wait(d->fd, events, EPOLL__BATCH, 0));
     } else {

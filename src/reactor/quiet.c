@@ -13,7 +13,7 @@
 /* Takes the SIGPIPE that is pending for this thread. */
 static void quiet__take_back(const sigset_t *pipe_only) {
 #if defined(__APPLE__)
-    int signo;
+    int      signo;
     sigset_t pending;
     if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1)
         (void)sigwait(pipe_only, &signo);
@@ -31,7 +31,7 @@ ssize_t tmlrt__quiet_writev(int fd, const struct iovec *iov, int n) {
     /* Past the seam: it cannot fail with these arguments. */
     (void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
     ssize_t done = TMLRT__SYS(writev(fd, iov, n));
-    int error = errno;
+    int     error = errno;
     if (done < 0 && error == EPIPE) quiet__take_back(&pipe_only);
     if (sigismember(&before, SIGPIPE) == 0) (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = error;

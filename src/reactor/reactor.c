@@ -58,7 +58,7 @@ static bool reactor__fits(const tmlrt__reactor_class_t *cls, uint32_t kind) {
 static int reactor__make(tmlrt__driver_t **out, const tmlrt__reactor_class_t *cls,
                          tmlrt__host_t *host, uint32_t index) {
     tmlrt__driver_t *d;
-    int e = cls->create(&d, host, index);
+    int              e = cls->create(&d, host, index);
     if (e != TMLRT_OK) return e;
     e = tmlrt__source_table_create(&d->table, d);
     if (e != TMLRT_OK) {
@@ -72,7 +72,7 @@ static int reactor__make(tmlrt__driver_t **out, const tmlrt__reactor_class_t *cl
 int tmlrt__driver_create(tmlrt__driver_t **out, uint32_t kind, tmlrt__host_t *host,
                          uint32_t index) {
     uint32_t asked = reactor__asked(kind);
-    int e = TMLRT_ENOTSUP;
+    int      e = TMLRT_ENOTSUP;
     for (size_t i = 0; i < REACTOR__CANDIDATES && e == TMLRT_ENOTSUP; i++)
         if (reactor__fits(reactor__candidates[i], asked))
             e = reactor__make(out, reactor__candidates[i], host, index);

@@ -80,8 +80,7 @@ bool tmlrt__driver_try_enter(tmlrt__driver_t *d);
 void tmlrt__driver_leave(tmlrt__driver_t *d);
 
 /* Makes a driver of the kind asked for (TMLRT_REACTOR_*), or of the first candidate that works. */
-int  tmlrt__driver_create(tmlrt__driver_t **out, uint32_t kind, tmlrt__host_t *host,
-                          uint32_t index);
+int tmlrt__driver_create(tmlrt__driver_t **out, uint32_t kind, tmlrt__host_t *host, uint32_t index);
 void tmlrt__driver_destroy(tmlrt__driver_t *d, bool forked);
 
 /* Shutdown: ends every pending and later accept on this driver's listeners with ESHUTDOWN. */

@@ -104,7 +104,7 @@ static tmlrt__try_t readiness__stopped(tmlrt__op_t *op, int64_t error) {
 
 static tmlrt__try_t readiness__read(tmlrt__op_t *op, const tmlrt__source_t *s, bool exact) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
-    size_t ask = op->u.io.len - (size_t)*done;
+    size_t    ask = op->u.io.len - (size_t)*done;
     if (ask == 0) return readiness__ends(op, (int64_t)*done);
     if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
     int64_t n = tmlrt__readiness_recv(s, (char *)op->u.io.buf + *done, ask);
@@ -125,7 +125,7 @@ static size_t readiness__pieces_size(const tmlrt_iovec_t *iov, size_t n) {
 }
 
 static tmlrt__try_t readiness__readv(tmlrt__op_t *op, const tmlrt__source_t *s) {
-    size_t size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
+    size_t  size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
     int64_t n = size == 0 ? 0 : readiness__pieces(s, op->u.io.buf, op->u.io.len, false);
     if (n < 0) return readiness__stopped(op, n);
     op->u.io.u.backend[TMLRT__IO_DONE] = (uint64_t)n;
@@ -135,7 +135,7 @@ static tmlrt__try_t readiness__readv(tmlrt__op_t *op, const tmlrt__source_t *s) 
 
 static tmlrt__try_t readiness__write(tmlrt__op_t *op, const tmlrt__source_t *s) {
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
-    size_t ask = op->u.io.len - (size_t)*done;
+    size_t    ask = op->u.io.len - (size_t)*done;
     if (ask == 0) return readiness__ends(op, (int64_t)*done);
     if (ask > READINESS__CALL_MAX) ask = READINESS__CALL_MAX;
     int64_t n = tmlrt__readiness_send(s, (const char *)op->u.io.buf + *done, ask);
@@ -164,7 +164,7 @@ static tmlrt__try_t readiness__writev(tmlrt__op_t *op, const tmlrt__source_t *s)
     uint64_t *done = &op->u.io.u.backend[TMLRT__IO_DONE];
     readiness__pieces_advance(op, 0);
     if (op->u.io.len == 0) return readiness__ends(op, (int64_t)*done);
-    size_t size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
+    size_t  size = readiness__pieces_size(op->u.io.buf, op->u.io.len);
     int64_t n = readiness__pieces(s, op->u.io.buf, op->u.io.len, true);
     if (n < 0) return readiness__stopped(op, n);
     *done += (uint64_t)n;
@@ -221,7 +221,7 @@ static tmlrt_addr_t *readiness__addr(const tmlrt__op_t *op) {
 
 static tmlrt__try_t readiness__send_to(tmlrt__op_t *op, int64_t fd) {
     tmlrt_addr_t *to = readiness__addr(op);
-    struct iovec piece = {op->u.io.buf, op->u.io.len};
+    struct iovec  piece = {op->u.io.buf, op->u.io.len};
     struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
     if (to != NULL) {
         m.msg_name = to->storage_;
@@ -234,7 +234,7 @@ static tmlrt__try_t readiness__send_to(tmlrt__op_t *op, int64_t fd) {
 /* One datagram; a short one says nothing about those behind it. */
 static tmlrt__try_t readiness__recv_from(tmlrt__op_t *op, int64_t fd) {
     tmlrt_addr_t *from = readiness__addr(op);
-    struct iovec piece = {op->u.io.buf, op->u.io.len};
+    struct iovec  piece = {op->u.io.buf, op->u.io.len};
     struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
     if (from != NULL) {
         m.msg_name = from->storage_;
@@ -252,8 +252,8 @@ static tmlrt__try_t readiness__recv_from(tmlrt__op_t *op, int64_t fd) {
 /* Asks what became of a connect. Without an error it may still be under way (the event was an older
  * one); only a connected socket has a peer. */
 static tmlrt__try_t readiness__connected(tmlrt__op_t *op, int64_t fd) {
-    int error = 0;
-    socklen_t size = sizeof error;
+    int                     error = 0;
+    socklen_t               size = sizeof error;
     struct sockaddr_storage peer;
     if (TMLRT__SYS(getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &error, &size)) != 0) error = errno;
     if (error != 0) return readiness__ends(op, tmlrt__os_error(error));
@@ -301,7 +301,7 @@ static int32_t readiness__finish(tmlrt__source_t *s, tmlrt__source_word_t *w, tm
 
 /* Claim held, not armed, `is` and `seen` just read off the word. */
 static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen) {
-    tmlrt__source_t *s = tmlrt__io_source(op);
+    tmlrt__source_t      *s = tmlrt__io_source(op);
     tmlrt__source_word_t *w = &s->word[tmlrt__io_class(op)->dir];
     for (;;) {
         bool drained = true;
@@ -326,7 +326,7 @@ static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen)
 /* The attach comes after the connect: an unconnected socket would report a hang-up. */
 static int32_t readiness__connect_start(tmlrt__op_t *op) {
     tmlrt__source_t *s = tmlrt__io_source(op);
-    int e = tmlrt__readiness_connect(op, s);
+    int              e = tmlrt__readiness_connect(op, s);
     if (e == TMLRT_OK) e = tmlrt__source_attach(s);
     if (e != TMLRT_OK) return tmlrt__io_end(op, e);
     uint64_t seen = op->u.io.u.backend[TMLRT__IO_SEEN];
@@ -341,7 +341,7 @@ int32_t tmlrt__readiness_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 int32_t tmlrt__readiness_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
-    uint64_t seen;
+    uint64_t       seen;
     tmlrt__sw_is_t is =
         tmlrt__sw_check(&tmlrt__io_source(op)->word[tmlrt__io_class(op)->dir], &seen);
     return readiness__run(op, is, seen);

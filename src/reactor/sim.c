@@ -31,13 +31,13 @@
 #define SIM__REASON ((uint64_t)0xff00) /* under the latch: -TMLRT_E* of the cancel, or 0 */
 
 typedef struct sim__driver {
-    tmlrt__driver_t base;
+    tmlrt__driver_t  base;
     tmlrt__driver_t *inner;
-    tmlrt__latch_t latch;
-    tmlrt__list_t pending;                 /* under the latch: all operations in flight */
-    tmlrt__rand_t rand;                    /* token */
-    tmlrt__op_t *ops[SIM__AT_ONCE];        /* token: what this wait looks at */
-    struct pollfd polls[SIM__AT_ONCE + 1]; /* token: theirs, and the inner driver's */
+    tmlrt__latch_t   latch;
+    tmlrt__list_t    pending;                 /* under the latch: all operations in flight */
+    tmlrt__rand_t    rand;                    /* token */
+    tmlrt__op_t     *ops[SIM__AT_ONCE];       /* token: what this wait looks at */
+    struct pollfd    polls[SIM__AT_ONCE + 1]; /* token: theirs, and the inner driver's */
 } sim__driver_t;
 
 static sim__driver_t *sim__of(tmlrt__driver_t *d) {
@@ -91,7 +91,7 @@ static void sim__wake(tmlrt__driver_t *base) {
 static int32_t sim__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
     tmlrt__source_t *s = tmlrt__io_source(op);
-    sim__driver_t *d = sim__of(s->driver);
+    sim__driver_t   *d = sim__of(s->driver);
     if (tmlrt__io_class(op)->kind == TMLRT__IO_CONNECT) {
         int e = tmlrt__readiness_connect(op, s);
         if (e == TMLRT_OK) e = tmlrt__source_attach(s);
@@ -134,7 +134,7 @@ static void sim__closing(tmlrt__driver_t *base, tmlrt__source_t *s) {
 /* Why an operation shall end before its time: a negative error, or 0. */
 static int sim__reason(const tmlrt__op_t *op) {
     tmlrt__source_word_t *w = &tmlrt__io_source(op)->word[tmlrt__io_class(op)->dir];
-    uint64_t bits = tmlrt__load_relaxed(&w->bits);
+    uint64_t              bits = tmlrt__load_relaxed(&w->bits);
     if (bits & TMLRT__SW_CLOSED) return TMLRT_ECANCELED;
     if (bits & TMLRT__SW_STOPPED) return TMLRT_ESHUTDOWN;
     return -(int)((op->u.io.u.backend[SIM__STATE] & SIM__REASON) >> 8);
@@ -173,9 +173,9 @@ static void sim__discard(tmlrt__op_t *op) {
 /* Makes the transfer; true when the operation has ended with *result. */
 static bool sim__transfer(tmlrt__op_t *op, int reason, int64_t *result) {
     tmlrt__source_t *s = tmlrt__io_source(op);
-    tmlrt__try_t tried = tmlrt__readiness_try(op, s);
-    bool ended = tried <= TMLRT__TRY_END_SHORT;
-    uint64_t bits = tmlrt__load_relaxed(&s->word[tmlrt__io_class(op)->dir].bits);
+    tmlrt__try_t     tried = tmlrt__readiness_try(op, s);
+    bool             ended = tried <= TMLRT__TRY_END_SHORT;
+    uint64_t         bits = tmlrt__load_relaxed(&s->word[tmlrt__io_class(op)->dir].bits);
     *result = ended ? op->result : reason;
     if (ended && (bits & (TMLRT__SW_CLOSED | TMLRT__SW_STOPPED))) {
         sim__discard(op);
@@ -188,16 +188,16 @@ static bool sim__transfer(tmlrt__op_t *op, int reason, int64_t *result) {
 static bool sim__serve(sim__driver_t *d, size_t i) {
     tmlrt__op_t *op = d->ops[i];
     tmlrt__latch_lock(&d->latch);
-    int reason = sim__reason(op);
+    int       reason = sim__reason(op);
     uint64_t *state = &op->u.io.u.backend[SIM__STATE];
-    bool ready = reason != 0 || d->polls[i].revents != 0;
-    bool due = ready && (*state & SIM__DELAY) == 0;
+    bool      ready = reason != 0 || d->polls[i].revents != 0;
+    bool      due = ready && (*state & SIM__DELAY) == 0;
     if (ready && !due) --*state;
     tmlrt__latch_unlock(&d->latch);
     if (!due) return false;
 
     int64_t result;
-    bool ended = sim__transfer(op, reason, &result);
+    bool    ended = sim__transfer(op, reason, &result);
     tmlrt__latch_lock(&d->latch);
     if (ended)
         tmlrt__list_remove(&op->u.io.u.link);
@@ -211,8 +211,8 @@ static bool sim__serve(sim__driver_t *d, size_t i) {
 /* A random order of 0..n-1 by exchanging the entries that they index. */
 static void sim__shuffle(sim__driver_t *d, size_t n) {
     for (size_t i = n; i > 1; i--) {
-        size_t k = tmlrt__rand_below(&d->rand, (uint32_t)i);
-        tmlrt__op_t *op = d->ops[i - 1];
+        size_t        k = tmlrt__rand_below(&d->rand, (uint32_t)i);
+        tmlrt__op_t  *op = d->ops[i - 1];
         struct pollfd p = d->polls[i - 1];
         d->ops[i - 1] = d->ops[k];
         d->polls[i - 1] = d->polls[k];
@@ -222,10 +222,10 @@ static void sim__shuffle(sim__driver_t *d, size_t n) {
 }
 
 static uint32_t sim__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
-    sim__driver_t *d = sim__of(base);
-    bool hurry = false;
-    size_t n = sim__look(d, &hurry);
-    int64_t ns = hurry ? 0 : timeout_ns;
+    sim__driver_t  *d = sim__of(base);
+    bool            hurry = false;
+    size_t          n = sim__look(d, &hurry);
+    int64_t         ns = hurry ? 0 : timeout_ns;
     struct timespec limit = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
     if (TMLRT__SYS(ppoll(d->polls, (nfds_t)n + 1, ns < 0 ? NULL : &limit, NULL)) < 0) return 0;
     uint32_t count = 0;

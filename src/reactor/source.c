@@ -19,19 +19,19 @@
 #define KEY__INDEX  ((uint64_t)KEY__HOOKED - 1)
 
 struct tmlrt__source_table {
-    tmlrt__driver_t *driver;           /* valid while `drivers` can be entered */
-    const tmlrt__reactor_class_t *cls; /* constant */
-    tmlrt__host_t *host;               /* constant; valid as long as the driver */
-    tmlrt_allocator_t mem;             /* constant */
-    uint32_t fork_generation;          /* constant */
-    tmlrt__atomic_u32 refs;            /* the driver, and each slot in use */
-    tmlrt__pins_t drivers;             /* uses of the driver by detaching; closed: it is gone */
-    tmlrt__latch_t latch;              /* guards the fields below and `used` of the slots */
-    bool stopped;                      /* listeners are stopped, new ones too */
-    uint32_t free;                     /* index + 1 of the newest free slot, or 0 */
-    uint32_t carved;                   /* slots below were in use at least once */
-    uint32_t chunks;
-    tmlrt__atomic_ptr chunk[TABLE__CHUNKS]; /* any thread reads; set once */
+    tmlrt__driver_t              *driver;          /* valid while `drivers` can be entered */
+    const tmlrt__reactor_class_t *cls;             /* constant */
+    tmlrt__host_t                *host;            /* constant; valid as long as the driver */
+    tmlrt_allocator_t             mem;             /* constant */
+    uint32_t                      fork_generation; /* constant */
+    tmlrt__atomic_u32             refs;            /* the driver, and each slot in use */
+    tmlrt__pins_t                 drivers; /* uses of the driver by detaching; closed: it is gone */
+    tmlrt__latch_t                latch;   /* guards the fields below and `used` of the slots */
+    bool                          stopped; /* listeners are stopped, new ones too */
+    uint32_t                      free;    /* index + 1 of the newest free slot, or 0 */
+    uint32_t                      carved;  /* slots below were in use at least once */
+    uint32_t                      chunks;
+    tmlrt__atomic_ptr             chunk[TABLE__CHUNKS]; /* any thread reads; set once */
 };
 
 /* ---- slots ---------------------------------------------------------------------------------- */
@@ -100,7 +100,7 @@ static void table__put(tmlrt__source_t *s) {
 
 int tmlrt__source_table_create(tmlrt__source_table_t **out, tmlrt__driver_t *d) {
     const tmlrt_allocator_t *mem = &d->host->mem;
-    tmlrt__source_table_t *t = tmlrt__mem_zero(mem, sizeof *t, TMLRT__CACHE_LINE);
+    tmlrt__source_table_t   *t = tmlrt__mem_zero(mem, sizeof *t, TMLRT__CACHE_LINE);
     if (t == NULL) return TMLRT_ENOMEM;
     t->driver = d;
     t->cls = d->cls;
@@ -155,7 +155,7 @@ int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind,
     tmlrt__source_table_t *t = d->table;
     for (;;) {
         tmlrt__latch_lock(&t->latch);
-        uint32_t k = t->chunks;
+        uint32_t         k = t->chunks;
         tmlrt__source_t *s = table__take(t);
         if (s != NULL) {
             tmlrt__fetch_add_relaxed(&t->refs, 1); /* the driver holds one: it is not 0 */
@@ -220,7 +220,7 @@ static void source__tell_backend(tmlrt__source_t *s) {
 }
 
 bool tmlrt__source_close(tmlrt__source_t *s) {
-    void *waiter[2];
+    void             *waiter[2];
     tmlrt__sw_close_t found[2];
     /* The read word decides who is the closer; until we end our halves, the slot is ours. */
     found[TMLRT__DIR_READ] = tmlrt__sw_close(&s->word[TMLRT__DIR_READ], &waiter[TMLRT__DIR_READ]);
@@ -274,7 +274,7 @@ static tmlrt__source_t *table__used(tmlrt__source_table_t *t, uint32_t index, bo
 
 void tmlrt__driver_stop_accepts(tmlrt__driver_t *d) {
     tmlrt__source_table_t *t = d->table;
-    bool end = false;
+    bool                   end = false;
     tmlrt__latch_lock(&t->latch);
     t->stopped = true;
     tmlrt__latch_unlock(&t->latch);
@@ -295,7 +295,7 @@ void tmlrt__driver_close_sources(tmlrt__driver_t *d, bool forked) {
     if (forked) { /* no latch: a thread of the parent may have held it */
         for (uint32_t i = 0; i < t->carved; i++) {
             tmlrt__source_t *s = table__slot(t, i);
-            uint64_t bits = tmlrt__load_relaxed(&s->word[TMLRT__DIR_READ].bits);
+            uint64_t         bits = tmlrt__load_relaxed(&s->word[TMLRT__DIR_READ].bits);
             if (s->used && !(bits & TMLRT__SW_CLOSED)) source__close_fd(s);
         }
         return;
@@ -322,7 +322,7 @@ static void source__hooked_event(tmlrt__source_t *s, uint32_t generation, uint32
 }
 
 void tmlrt__source_event(tmlrt__source_table_t *t, uint64_t key, uint32_t events) {
-    uint32_t generation = tmlrt__sw_generation(key);
+    uint32_t         generation = tmlrt__sw_generation(key);
     tmlrt__source_t *s = table__slot(t, (uint32_t)(key & KEY__INDEX));
     if (key & KEY__HOOKED) {
         source__hooked_event(s, generation, events);

@@ -29,9 +29,9 @@
 
 /* What a source is. FOREIGN and OWN have hooks; the others have the direction words served by
  * events. A pipe's end moves bytes as a stream does, but one way, and is no socket. */
-#define TMLRT__SOURCE_STREAM   0u
-#define TMLRT__SOURCE_LISTENER 1u
-#define TMLRT__SOURCE_FOREIGN  2u /* watched one shot, level-triggered; never closed by us */
+#define TMLRT__SOURCE_STREAM     0u
+#define TMLRT__SOURCE_LISTENER   1u
+#define TMLRT__SOURCE_FOREIGN    2u /* watched one shot, level-triggered; never closed by us */
 #define TMLRT__SOURCE_OWN        3u /* watched for input, edge-triggered */
 #define TMLRT__SOURCE_DATAGRAM   4u
 #define TMLRT__SOURCE_PIPE_READ  5u
@@ -57,20 +57,20 @@ typedef struct tmlrt__source_hooks {
 typedef struct tmlrt__source_table tmlrt__source_table_t;
 
 struct tmlrt__source {
-    tmlrt__source_word_t word[2];       /* by TMLRT__DIR_*: any thread */
-    tmlrt__pins_t pins;                 /* any thread */
-    tmlrt__life_t life;                 /* any thread */
-    tmlrt__source_table_t *table;       /* constant for the slot */
-    tmlrt__driver_t *driver;            /* constant for a tenant; valid under a claim or pin */
-    const tmlrt__source_hooks_t *hooks; /* the same; NULL for sockets */
-    int64_t fd;                         /* the same: under a claim or pin */
-    tmlrt__atomic_i64 accept_after;     /* claim held: no accept before this time, or 0 */
-    uint32_t index;                     /* constant for the slot */
-    uint32_t generation;                /* under the table's latch; constant for a tenant */
-    uint32_t next_free;                 /* under the table's latch: index + 1, or 0 */
-    uint8_t kind;                       /* constant for a tenant */
-    uint8_t used;                       /* under the table's latch */
-    uint8_t attached;                   /* the opener; then the closer */
+    tmlrt__source_word_t         word[2]; /* by TMLRT__DIR_*: any thread */
+    tmlrt__pins_t                pins;    /* any thread */
+    tmlrt__life_t                life;    /* any thread */
+    tmlrt__source_table_t       *table;   /* constant for the slot */
+    tmlrt__driver_t             *driver;  /* constant for a tenant; valid under a claim or pin */
+    const tmlrt__source_hooks_t *hooks;   /* the same; NULL for sockets */
+    int64_t                      fd;      /* the same: under a claim or pin */
+    tmlrt__atomic_i64            accept_after; /* claim held: no accept before this time, or 0 */
+    uint32_t                     index;        /* constant for the slot */
+    uint32_t                     generation;   /* under the table's latch; constant for a tenant */
+    uint32_t                     next_free;    /* under the table's latch: index + 1, or 0 */
+    uint8_t                      kind;         /* constant for a tenant */
+    uint8_t                      used;         /* under the table's latch */
+    uint8_t                      attached;     /* the opener; then the closer */
 };
 
 /* A slot: a source and what is derived from it. */
@@ -158,8 +158,8 @@ typedef enum {
  */
 typedef struct tmlrt__io_class {
     tmlrt__op_class_t op;
-    tmlrt__io_kind_t kind;
-    uint32_t dir;
+    tmlrt__io_kind_t  kind;
+    uint32_t          dir;
 } tmlrt__io_class_t;
 
 #define TMLRT__IO_SEEN 0 /* at the start: the word that the claim found */
@@ -180,10 +180,10 @@ bool tmlrt__io_claim(tmlrt__op_t *op);
 /* start, resume and cancel of the I/O kinds: claim, then hand on to the backend. submit is start
  * with the claim held. The result of an accept is the new descriptor. The address of a connect is
  * passed in buf, its length in len; its source is not attached yet. */
-int32_t tmlrt__io_submit(tmlrt__op_t *op, tmlrt_cx_t *cx);
-int32_t tmlrt__io_start(tmlrt__op_t *op, tmlrt_cx_t *cx);
-int32_t tmlrt__io_resume(tmlrt__op_t *op, tmlrt_cx_t *cx);
-int32_t tmlrt__io_cancel(tmlrt__op_t *op, int reason);
+int32_t              tmlrt__io_submit(tmlrt__op_t *op, tmlrt_cx_t *cx);
+int32_t              tmlrt__io_start(tmlrt__op_t *op, tmlrt_cx_t *cx);
+int32_t              tmlrt__io_resume(tmlrt__op_t *op, tmlrt_cx_t *cx);
+int32_t              tmlrt__io_cancel(tmlrt__op_t *op, int reason);
 const tmlrt__host_t *tmlrt__io_about(const tmlrt__op_t *op);
 
 /* For a backend's start and resume: gives up the claim and ends the operation with `result`. */

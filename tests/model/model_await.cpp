@@ -18,28 +18,29 @@ static model_waiters *model_futex;
 static void (*model_exit)(void *);
 static void *model_exit_arg;
 
-int tmlrt__thread_at_exit(void (*fn)(void *), void *arg)
-{
+int tmlrt__thread_at_exit(void (*fn)(void *), void *arg) {
     model_exit = fn;
     model_exit_arg = arg;
     return 0;
 }
-void tmlrt__futex_wait(tmlrt__atomic_u32 *word, uint32_t expected, int64_t)
-{
+void tmlrt__futex_wait(tmlrt__atomic_u32 *word, uint32_t expected, int64_t) {
     model_futex_wait(model_futex, word, expected);
 }
-void tmlrt__futex_wake(tmlrt__atomic_u32 *, uint32_t) { model_futex->wake_all(); }
-int64_t tmlrt__os_now(void) { return 0; }
+void tmlrt__futex_wake(tmlrt__atomic_u32 *, uint32_t) {
+    model_futex->wake_all();
+}
+int64_t tmlrt__os_now(void) {
+    return 0;
+}
 
 /* The source keeps a clone of the waker as well, which somebody wakes for no reason. */
 struct model_source {
     tmlrt__waitlist_t list;
-    tmlrt_waker_t extra;
+    tmlrt_waker_t     extra;
 };
 static model_source *source;
 
-static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *cx)
-{
+static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__latch_lock(&source->list.latch);
     bool waits = source->list.permits == 0;
     if (waits) {
@@ -47,8 +48,7 @@ static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *cx)
         cx->waker->vtable->clone(cx->waker->data, &source->extra);
     }
     tmlrt__latch_unlock(&source->list.latch);
-    if (waits)
-        return TMLRT_PENDING;
+    if (waits) return TMLRT_PENDING;
     op->result = RESULT;
     return TMLRT_READY;
 }
@@ -56,14 +56,13 @@ static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *cx)
 static tmlrt__op_class_t wait_class;
 
 struct await_races_fire : rl::test_suite<await_races_fire, 3> {
-    model_host host;
+    model_host      host;
     tmlrt__timers_t timers;
-    model_source s;
-    model_waiters futex;
-    tmlrt__op_t op;
+    model_source    s;
+    model_waiters   futex;
+    tmlrt__op_t     op;
 
-    void before()
-    {
+    void before() {
         model_world_make(&host, &timers);
         model_futex = &futex;
         await__own = NULL;
@@ -80,8 +79,7 @@ struct await_races_fire : rl::test_suite<await_races_fire, 3> {
         tmlrt__op_prepare((tmlrt_op_t *)&op, &wait_class);
     }
 
-    void fire()
-    {
+    void fire() {
         tmlrt__wake_t wake = 0;
         tmlrt__latch_lock(&s.list.latch);
         tmlrt__op_t *o = tmlrt__waitlist_pop(&s.list);
@@ -95,22 +93,19 @@ struct await_races_fire : rl::test_suite<await_races_fire, 3> {
         tmlrt__wake_run(wake);
     }
 
-    bool wake_extra()
-    {
+    bool wake_extra() {
         tmlrt__latch_lock(&s.list.latch);
         tmlrt_waker_t w = s.extra;
         s.extra.vtable = NULL;
         tmlrt__latch_unlock(&s.list.latch);
-        if (w.vtable == NULL)
-            return false;
+        if (w.vtable == NULL) return false;
         for (int k = 0; k < 3; k++)
             w.vtable->wake_by_ref(w.data);
         w.vtable->wake(w.data);
         return true;
     }
 
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 0) {
             RL_ASSERT(tmlrt_op_await((tmlrt_op_t *)&op) == TMLRT_OK);
             RL_ASSERT(op.result == RESULT);
@@ -125,7 +120,6 @@ struct await_races_fire : rl::test_suite<await_races_fire, 3> {
     void after() { wake_extra(); }
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     return holds<await_races_fire>(60 * model_iterations(argc, argv)) ? 0 : 1;
 }

@@ -25,39 +25,33 @@ struct model_waiters {
 
 /* FUTEX_WAIT looks at the newest value, and sleeps in the same step. */
 template <typename T>
-inline void model_futex_wait(model_waiters *w, rl::atomic<T> *word, T expected)
-{
-    if (tmlrt__fetch_add_relaxed(word, 0) == expected)
-        w->park();
+inline void model_futex_wait(model_waiters *w, rl::atomic<T> *word, T expected) {
+    if (tmlrt__fetch_add_relaxed(word, 0) == expected) w->park();
 }
 
 /* A driver's wait and wake: a wake is kept until the next wait (eventfd). */
 struct model_event {
     tmlrt__atomic_u32 set;
-    model_waiters waiters;
+    model_waiters     waiters;
 
     void make() { tmlrt__store_relaxed(&set, 0); }
-    void wait()
-    {
+    void wait() {
         while (tmlrt__swap_relaxed(&set, 0) == 0)
             waiters.park();
     }
-    void wake()
-    {
+    void wake() {
         tmlrt__swap_relaxed(&set, 1);
         waiters.wake_all();
     }
 };
 
-template <typename suite> static bool holds(rl::iteration_t iterations)
-{
+template <typename suite> static bool holds(rl::iteration_t iterations) {
     rl::test_params p;
     p.iteration_count = iterations;
     return rl::simulate<suite>(p);
 }
 
-static rl::iteration_t model_iterations(int argc, char **argv)
-{
+static rl::iteration_t model_iterations(int argc, char **argv) {
     return argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
 }
 

@@ -24,8 +24,8 @@
 
 /* Checked objects are larger than real ones: what the sources say of sizes does not hold here. */
 #define _Static_assert(condition, text) extern int tmlrt_model_nothing
-#define static_assert(condition, text)  extern int tmlrt_model_nothing
-#define _Alignof                        __alignof__
+#define static_assert(condition, text) extern int tmlrt_model_nothing
+#define _Alignof __alignof__
 #define _Thread_local
 typedef struct {
     long long   a;

@@ -14,18 +14,17 @@ static tmlrt_task_type_t target_type, joiner_type;
 
 template <typename derived, int threads, int joiners>
 struct join_suite : rl::test_suite<derived, threads> {
-    model_host host;
+    model_host      host;
     tmlrt__timers_t timers;
-    model_task target;
-    model_task joiner[joiners];
-    tmlrt__op_t op[joiners];
-    unsigned joined[joiners]; /* the runner's */
+    model_task      target;
+    model_task      joiner[joiners];
+    tmlrt__op_t     op[joiners];
+    unsigned        joined[joiners]; /* the runner's */
     TMLRT__VAR(int) wrote;
 
     static join_suite *self;
 
-    void before()
-    {
+    void before() {
         self = this;
         model_world_make(&host, &timers);
         tmlrt__timers_init(&timers, 0);
@@ -46,17 +45,14 @@ struct join_suite : rl::test_suite<derived, threads> {
             joiner[k].start();
     }
 
-    static int32_t target_poll(void *, tmlrt_cx_t *, void *)
-    {
+    static int32_t target_poll(void *, tmlrt_cx_t *, void *) {
         tmlrt__var_set(&self->wrote, RESULT);
         return TMLRT_READY;
     }
 
-    static int32_t joiner_poll(void *, tmlrt_cx_t *cx, void *)
-    {
+    static int32_t joiner_poll(void *, tmlrt_cx_t *cx, void *) {
         int k = (int)((model_task *)cx->task - self->joiner);
-        if (tmlrt_op_poll((tmlrt_op_t *)&self->op[k], cx) != TMLRT_READY)
-            return TMLRT_PENDING;
+        if (tmlrt_op_poll((tmlrt_op_t *)&self->op[k], cx) != TMLRT_READY) return TMLRT_PENDING;
         RL_ASSERT(self->op[k].result == TMLRT_OK);
         RL_ASSERT(tmlrt__var_get(&self->wrote) == RESULT);
         self->joined[k]++;
@@ -69,23 +65,20 @@ struct join_suite : rl::test_suite<derived, threads> {
         return TMLRT_READY;
     }
 
-    bool run_any()
-    {
+    bool run_any() {
         bool any = target.run();
         for (int k = 0; k < joiners; k++)
             any |= joiner[k].run();
         return any;
     }
 
-    void finish(bool all)
-    {
+    void finish(bool all) {
         while (run_any()) {
         }
         for (int k = 0; k < joiners; k++) {
             RL_ASSERT(tmlrt__state_is_complete(&joiner[k].task.state));
             RL_ASSERT(!all || joined[k] == 1);
-            if (joined[k] == 0)
-                tmlrt__task_unref(&target.task);
+            if (joined[k] == 0) tmlrt__task_unref(&target.task);
             tmlrt__task_unref(&joiner[k].task);
             RL_ASSERT(tmlrt__load_relaxed(&joiner[k].freed) == 1);
         }
@@ -96,8 +89,7 @@ template <typename derived, int threads, int joiners>
 join_suite<derived, threads, joiners> *join_suite<derived, threads, joiners>::self;
 
 struct join_races_end : join_suite<join_races_end, 2, 1> {
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 0) {
             target.run();
         } else {
@@ -109,8 +101,7 @@ struct join_races_end : join_suite<join_races_end, 2, 1> {
 };
 
 struct two_joins_race_end : join_suite<two_joins_race_end, 3, 2> {
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 0)
             target.run();
         else
@@ -121,8 +112,7 @@ struct two_joins_race_end : join_suite<two_joins_race_end, 3, 2> {
 
 /* The joiner is aborted meanwhile, and its operation is drained. */
 struct abort_races_end : join_suite<abort_races_end, 3, 1> {
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 0) {
             target.run();
         } else if (i == 1) {
@@ -137,8 +127,7 @@ struct abort_races_end : join_suite<abort_races_end, 3, 1> {
 
 /* The joiner runs the task itself, when it finds it queued. */
 struct inline_races_end : join_suite<inline_races_end, 2, 1> {
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 0) {
             target.run();
         } else {
@@ -149,8 +138,7 @@ struct inline_races_end : join_suite<inline_races_end, 2, 1> {
     void after() { finish(true); }
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     rl::iteration_t n = model_iterations(argc, argv);
     return holds<join_races_end>(n) && holds<two_joins_race_end>(n) && holds<abort_races_end>(n) &&
                    holds<inline_races_end>(n)

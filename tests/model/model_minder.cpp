@@ -10,12 +10,11 @@
 #include "model_common.h"
 
 template <typename derived, int workers> struct gate_suite : rl::test_suite<derived, workers + 1> {
-    tmlrt__idle_t idle;
+    tmlrt__idle_t     idle;
     tmlrt__atomic_u32 asleep, leave;
-    model_waiters futex;
+    model_waiters     futex;
 
-    void before()
-    {
+    void before() {
         tmlrt__atomic_unmake(&idle.searching); /* the init makes it anew */
         tmlrt__atomic_unmake(&idle.parked[0]);
         tmlrt__idle_init(&idle, workers);
@@ -25,15 +24,12 @@ template <typename derived, int workers> struct gate_suite : rl::test_suite<deri
             tmlrt__idle_park(&idle, i, false);
     }
 
-    void open()
-    {
-        if (tmlrt__minder_gate_open(&asleep))
-            futex.wake_all();
+    void open() {
+        if (tmlrt__minder_gate_open(&asleep)) futex.wake_all();
     }
 
     /* A worker comes back and stays; or goes to sleep again and comes back. */
-    void worker(int w)
-    {
+    void worker(int w) {
         tmlrt__idle_unpark(&idle, w);
         open();
         tmlrt__idle_park(&idle, w, false);
@@ -41,18 +37,15 @@ template <typename derived, int workers> struct gate_suite : rl::test_suite<deri
         open();
     }
 
-    void minder()
-    {
+    void minder() {
         for (int i = 0; i < 2; i++) {
-            if (!tmlrt__minder_gate_close(&asleep, &idle, &leave))
-                continue;
+            if (!tmlrt__minder_gate_close(&asleep, &idle, &leave)) continue;
             while (tmlrt__load_acquire(&asleep) != 0)
                 model_futex_wait(&futex, &asleep, 1u);
         }
     }
 
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == workers)
             minder();
         else
@@ -65,8 +58,7 @@ struct two_workers : gate_suite<two_workers, 2> {};
 
 /* It is told to leave while it goes to sleep. */
 struct leave_races_sleep : gate_suite<leave_races_sleep, 1> {
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 1) {
             minder();
             return;
@@ -76,8 +68,7 @@ struct leave_races_sleep : gate_suite<leave_races_sleep, 1> {
     }
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     rl::iteration_t n = 5 * model_iterations(argc, argv);
     return holds<one_worker>(n) && holds<two_workers>(n) && holds<leave_races_sleep>(n) ? 0 : 1;
 }

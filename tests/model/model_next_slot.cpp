@@ -18,26 +18,22 @@ struct item {
 
 struct owner_races_robber : rl::test_suite<owner_races_robber, 3> {
     tmlrt__atomic_ptr slot;
-    item items[ITEMS];
+    item              items[ITEMS];
 
-    void before()
-    {
+    void before() {
         tmlrt__store_relaxed(&slot, NULL);
         for (int i = 0; i < ITEMS; i++)
             tmlrt__store_relaxed(&items[i].taken, 0);
     }
 
-    void got(void *p)
-    {
-        if (p == NULL)
-            return;
+    void got(void *p) {
+        if (p == NULL) return;
         item *it = (item *)p;
         RL_ASSERT(tmlrt__var_get(&it->contents) == (int)(it - items) + 100);
         RL_ASSERT(tmlrt__fetch_add_relaxed(&it->taken, 1) == 0);
     }
 
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i != 0) {
             got(tmlrt__next_rob(&slot));
             got(tmlrt__next_rob(&slot));
@@ -51,15 +47,13 @@ struct owner_races_robber : rl::test_suite<owner_races_robber, 3> {
         got(tmlrt__next_take(&slot));
     }
 
-    void after()
-    {
+    void after() {
         got(tmlrt__next_take(&slot));
         for (int k = 0; k < ITEMS; k++)
             RL_ASSERT(tmlrt__load_relaxed(&items[k].taken) == 1);
     }
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     return holds<owner_races_robber>(model_iterations(argc, argv)) ? 0 : 1;
 }

@@ -15,21 +15,17 @@ enum { RESULT = 7, AGAIN = 99 };
 
 static tmlrt__waitlist_t *model_source;
 
-static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *)
-{
+static int32_t wait_start(tmlrt__op_t *op, tmlrt_cx_t *) {
     tmlrt__latch_lock(&model_source->latch);
     bool waits = model_source->permits == 0;
-    if (waits)
-        tmlrt__waitlist_add(model_source, op);
+    if (waits) tmlrt__waitlist_add(model_source, op);
     tmlrt__latch_unlock(&model_source->latch);
-    if (waits)
-        return TMLRT_PENDING;
+    if (waits) return TMLRT_PENDING;
     op->result = RESULT;
     return TMLRT_READY;
 }
 
-static int32_t wait_cancel(tmlrt__op_t *op, int reason)
-{
+static int32_t wait_cancel(tmlrt__op_t *op, int reason) {
     if (tmlrt__waitlist_remove(model_source, op))
         op->result = reason;
     else
@@ -41,18 +37,17 @@ static tmlrt__op_class_t wait_class;
 static tmlrt_task_type_t op_type;
 
 template <typename derived, int threads> struct op_suite : rl::test_suite<derived, threads> {
-    model_host host;
-    tmlrt__timers_t timers;
+    model_host        host;
+    tmlrt__timers_t   timers;
     tmlrt__waitlist_t source;
-    model_task task;
-    tmlrt__op_t op;
-    unsigned ready; /* the runner's */
-    int64_t result;
+    model_task        task;
+    tmlrt__op_t       op;
+    unsigned          ready; /* the runner's */
+    int64_t           result;
 
     static op_suite *self;
 
-    void make(int64_t deadline)
-    {
+    void make(int64_t deadline) {
         self = this;
         model_world_make(&host, &timers);
         tmlrt__timers_init(&timers, 0);
@@ -72,26 +67,21 @@ template <typename derived, int threads> struct op_suite : rl::test_suite<derive
         task.make(&host, &op_type, true);
     }
 
-    void prepare()
-    {
+    void prepare() {
         tmlrt__atomic_unmake(&op.ctl);
         op.phase = TMLRT__OP_IDLE;
         RL_ASSERT(tmlrt__op_prepare((tmlrt_op_t *)&op, &wait_class) == TMLRT_OK);
     }
 
     /* The task: waits for the operation, then uses its memory for something else. */
-    static int32_t poll(void *, tmlrt_cx_t *cx, void *)
-    {
-        if (self->ready != 0)
-            return TMLRT_PENDING;
-        if (tmlrt_op_poll((tmlrt_op_t *)&self->op, cx) != TMLRT_READY)
-            return TMLRT_PENDING;
+    static int32_t poll(void *, tmlrt_cx_t *cx, void *) {
+        if (self->ready != 0) return TMLRT_PENDING;
+        if (tmlrt_op_poll((tmlrt_op_t *)&self->op, cx) != TMLRT_READY) return TMLRT_PENDING;
         self->end();
         return TMLRT_READY;
     }
 
-    void end()
-    {
+    void end() {
         ready++;
         result = op.result;
         tmlrt__atomic_unmake(&op.ctl);
@@ -100,8 +90,7 @@ template <typename derived, int threads> struct op_suite : rl::test_suite<derive
         op.waker = 0;
     }
 
-    void fire_source()
-    {
+    void fire_source() {
         tmlrt__wake_t wake = 0;
         tmlrt__latch_lock(&source.latch);
         tmlrt__op_t *o = tmlrt__waitlist_pop(&source);
@@ -115,14 +104,12 @@ template <typename derived, int threads> struct op_suite : rl::test_suite<derive
         tmlrt__wake_run(wake);
     }
 
-    void run_some()
-    {
+    void run_some() {
         task.run();
         task.run();
     }
 
-    void finish()
-    {
+    void finish() {
         while (task.run()) {
         }
         RL_ASSERT(tmlrt__state_is_complete(&task.task.state));
@@ -130,30 +117,27 @@ template <typename derived, int threads> struct op_suite : rl::test_suite<derive
         RL_ASSERT(tmlrt__load_relaxed(&task.freed) == 1);
     }
 
-    void check_reused()
-    {
+    void check_reused() {
         RL_ASSERT(ready == 1);
         RL_ASSERT(tmlrt__load_relaxed(&op.ctl) == AGAIN);
         RL_ASSERT(op.result == AGAIN);
     }
 };
-template <typename derived, int threads> op_suite<derived, threads> *op_suite<derived, threads>::self;
+template <typename derived, int threads>
+op_suite<derived, threads> *op_suite<derived, threads>::self;
 
 struct fire_races_poll : op_suite<fire_races_poll, 3> {
-    void before()
-    {
+    void before() {
         make(TMLRT_NEVER);
         task.start();
     }
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i < 2)
             run_some();
         else
             fire_source();
     }
-    void after()
-    {
+    void after() {
         finish();
         check_reused();
         RL_ASSERT(result == RESULT);
@@ -162,14 +146,12 @@ struct fire_races_poll : op_suite<fire_races_poll, 3> {
 
 /* The source and the deadline fire at the same time: one end, the result says which. */
 struct two_arms : op_suite<two_arms, 4> {
-    void before()
-    {
+    void before() {
         make(1);
         task.start();
         task.run(); /* armed */
     }
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i < 2)
             run_some();
         else if (i == 2)
@@ -177,8 +159,7 @@ struct two_arms : op_suite<two_arms, 4> {
         else
             tmlrt__timers_expire(&timers, 10 * TMLRT__WHEEL_TICK_NS);
     }
-    void after()
-    {
+    void after() {
         finish();
         check_reused();
         RL_ASSERT(result == RESULT || result == TMLRT_ETIMEDOUT);
@@ -187,14 +168,12 @@ struct two_arms : op_suite<two_arms, 4> {
 
 /* The task is aborted while its operation fires: it ends once, and nothing touches it later. */
 struct abort_races_fire : op_suite<abort_races_fire, 4> {
-    void before()
-    {
+    void before() {
         make(1);
         task.start();
         task.run();
     }
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 0)
             run_some();
         else if (i == 1)
@@ -215,38 +194,32 @@ struct model_waker {
 };
 
 static void waker_clone(void *data, tmlrt_waker_t *out);
-static void waker_drop(void *data)
-{
+static void waker_drop(void *data) {
     model_waker *w = (model_waker *)data;
-    if (tmlrt__fetch_sub_acq_rel(&w->clones, 1) == 1)
-        tmlrt__var_set(&w->alive, 0);
+    if (tmlrt__fetch_sub_acq_rel(&w->clones, 1) == 1) tmlrt__var_set(&w->alive, 0);
 }
-static void waker_wake_by_ref(void *data)
-{
+static void waker_wake_by_ref(void *data) {
     model_waker *w = (model_waker *)data;
     RL_ASSERT(tmlrt__var_get(&w->alive) == 1);
     tmlrt__fetch_add_relaxed(&w->woken, 1);
 }
-static void waker_wake(void *data)
-{
+static void waker_wake(void *data) {
     waker_wake_by_ref(data);
     waker_drop(data);
 }
-static const tmlrt_waker_vtable_t waker_table = { waker_clone, waker_wake, waker_wake_by_ref,
-                                                  waker_drop };
-static void waker_clone(void *data, tmlrt_waker_t *out)
-{
-    tmlrt__fetch_add_relaxed(&((model_waker *)data)->clones, 1);
-    out->data = data;
-    out->vtable = &waker_table;
+static const tmlrt_waker_vtable_t waker_table = {waker_clone, waker_wake, waker_wake_by_ref,
+                                                 waker_drop};
+static void                       waker_clone(void *data, tmlrt_waker_t *out) {
+                          tmlrt__fetch_add_relaxed(&((model_waker *)data)->clones, 1);
+                          out->data = data;
+                          out->vtable = &waker_table;
 }
 
 /* Whoever polled last is woken, or has seen the end; no waker is used after its last drop. */
 struct waker_changes : op_suite<waker_changes, 2> {
     model_waker wakers[2];
 
-    void before()
-    {
+    void before() {
         make(TMLRT_NEVER);
         for (int i = 0; i < 2; i++) {
             tmlrt__store_relaxed(&wakers[i].clones, 1);
@@ -255,18 +228,15 @@ struct waker_changes : op_suite<waker_changes, 2> {
         }
     }
 
-    bool poll_with(int k)
-    {
-        tmlrt_waker_t waker = { &wakers[k], &waker_table };
-        tmlrt_cx_t cx = { &waker, NULL, { NULL, NULL } };
-        if (tmlrt_op_poll((tmlrt_op_t *)&op, &cx) != TMLRT_READY)
-            return false;
+    bool poll_with(int k) {
+        tmlrt_waker_t waker = {&wakers[k], &waker_table};
+        tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+        if (tmlrt_op_poll((tmlrt_op_t *)&op, &cx) != TMLRT_READY) return false;
         end();
         return true;
     }
 
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i == 1) {
             fire_source();
             return;
@@ -274,13 +244,11 @@ struct waker_changes : op_suite<waker_changes, 2> {
         for (int k = 0; k < 2; k++) {
             bool done = poll_with(k);
             waker_drop(&wakers[k]);
-            if (done)
-                return;
+            if (done) return;
         }
     }
 
-    void after()
-    {
+    void after() {
         if (ready == 0) {
             RL_ASSERT(tmlrt__load_relaxed(&wakers[1].woken) == 1);
             tmlrt__store_relaxed(&wakers[1].clones, tmlrt__load_relaxed(&wakers[1].clones) + 1);
@@ -295,8 +263,7 @@ struct waker_changes : op_suite<waker_changes, 2> {
     }
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     rl::iteration_t n = model_iterations(argc, argv);
     return holds<fire_races_poll>(n) && holds<two_arms>(n) && holds<abort_races_fire>(n) &&
                    holds<waker_changes>(n)

@@ -16,12 +16,11 @@
 
 struct model_driver {
     tmlrt__driver_t base;
-    model_event event;
-    bool alarm; /* the wait returns by itself, once: a timer, or I/O */
+    model_event     event;
+    bool            alarm; /* the wait returns by itself, once: a timer, or I/O */
 };
 
-static uint32_t model_driver_wait(tmlrt__driver_t *d, int64_t)
-{
+static uint32_t model_driver_wait(tmlrt__driver_t *d, int64_t) {
     model_driver *m = (model_driver *)d;
     if (m->alarm) {
         m->alarm = false;
@@ -31,35 +30,31 @@ static uint32_t model_driver_wait(tmlrt__driver_t *d, int64_t)
     return 0;
 }
 
-static void model_driver_wake(tmlrt__driver_t *d)
-{
+static void model_driver_wake(tmlrt__driver_t *d) {
     ((model_driver *)d)->event.wake();
 }
 
 static tmlrt__reactor_class_t model_reactor;
 
 /* The token, as in reactor.c. */
-bool tmlrt__driver_try_enter(tmlrt__driver_t *d)
-{
+bool tmlrt__driver_try_enter(tmlrt__driver_t *d) {
     return tmlrt__swap_acquire(&d->token, 1) == 0;
 }
-void tmlrt__driver_leave(tmlrt__driver_t *d)
-{
+void tmlrt__driver_leave(tmlrt__driver_t *d) {
     tmlrt__store_release(&d->token, 0);
 }
 
 template <typename derived, int producers, int workers, int alarms>
 struct parking_suite : rl::test_suite<derived, producers + workers> {
     enum { ITEMS = producers };
-    tmlrt__idle_t idle;
-    tmlrt__parker_t parker[workers];
-    model_driver driver[workers];
-    bool searching[workers];
-    model_waiters polls;
+    tmlrt__idle_t     idle;
+    tmlrt__parker_t   parker[workers];
+    model_driver      driver[workers];
+    bool              searching[workers];
+    model_waiters     polls;
     tmlrt__atomic_u32 queue, done, stop, unparks;
 
-    void before()
-    {
+    void before() {
         model_reactor.wait = model_driver_wait;
         model_reactor.wake = model_driver_wake;
         tmlrt__atomic_unmake(&idle.searching); /* the init makes it anew */
@@ -80,48 +75,38 @@ struct parking_suite : rl::test_suite<derived, producers + workers> {
         tmlrt__store_relaxed(&unparks, 0);
     }
 
-    void notify()
-    {
+    void notify() {
         uint32_t w = tmlrt__idle_notify(&idle, true);
-        if (w == TMLRT__IDLE_NOBODY)
-            return;
+        if (w == TMLRT__IDLE_NOBODY) return;
         tmlrt__fetch_add_relaxed(&unparks, 1);
         tmlrt__parker_unpark(&parker[w]);
     }
 
-    void produce()
-    {
+    void produce() {
         tmlrt__fetch_add_relaxed(&queue, 1);
         notify();
     }
 
     bool has_work() { return tmlrt__load_relaxed(&queue) != 0; }
 
-    bool take()
-    {
+    bool take() {
         uint32_t n = tmlrt__load_relaxed(&queue);
         while (n != 0)
-            if (tmlrt__cas_strong_relaxed(&queue, &n, n - 1))
-                return true;
+            if (tmlrt__cas_strong_relaxed(&queue, &n, n - 1)) return true;
         return false;
     }
 
-    void end_search(int w)
-    {
-        if (!searching[w])
-            return;
+    void end_search(int w) {
+        if (!searching[w]) return;
         searching[w] = false;
-        if (tmlrt__idle_search_end(&idle) && has_work())
-            notify();
+        if (tmlrt__idle_search_end(&idle) && has_work()) notify();
     }
 
-    void sleep(int w)
-    {
+    void sleep(int w) {
         tmlrt__idle_park(&idle, w, searching[w]);
         searching[w] = false;
         bool again = has_work() || tmlrt__load_seq(&stop) != 0;
-        if (!again)
-            tmlrt__parker_park(&parker[w], -1);
+        if (!again) tmlrt__parker_park(&parker[w], -1);
         searching[w] = !tmlrt__idle_unpark(&idle, w);
         if (again && !searching[w]) {
             tmlrt__idle_search_again(&idle);
@@ -131,8 +116,7 @@ struct parking_suite : rl::test_suite<derived, producers + workers> {
 
     /* The last item stops everybody. With more than one worker the others are long polls, which
      * wait for that: so one worker alone cannot serve them all, and each has to be handed on. */
-    void run_one()
-    {
+    void run_one() {
         if (tmlrt__fetch_add_acq_rel(&done, 1) + 1 != ITEMS) {
             while (workers >= ITEMS && tmlrt__load_acquire(&stop) == 0)
                 model_futex_wait(&polls, &stop, 0u);
@@ -144,8 +128,7 @@ struct parking_suite : rl::test_suite<derived, producers + workers> {
             tmlrt__parker_unpark(&parker[i]);
     }
 
-    void work(int w)
-    {
+    void work(int w) {
         while (tmlrt__load_acquire(&stop) == 0) {
             bool got = take();
             if (!got && !searching[w] && tmlrt__idle_search_begin(&idle)) {
@@ -162,16 +145,14 @@ struct parking_suite : rl::test_suite<derived, producers + workers> {
         end_search(w);
     }
 
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i < producers)
             produce();
         else
             work(i - producers);
     }
 
-    void after()
-    {
+    void after() {
         RL_ASSERT(tmlrt__load_relaxed(&done) == ITEMS);
         RL_ASSERT(tmlrt__load_relaxed(&idle.searching) == 0);
         /* A notify wakes one at most; so does the end of a search. */
@@ -187,12 +168,11 @@ struct one_and_two_self_wake : parking_suite<one_and_two_self_wake, 1, 2, 1> {};
 
 /* What the unparker wrote is seen after the park, also by the second of two unparks. */
 struct unpark_publishes : rl::test_suite<unpark_publishes, 3> {
-    tmlrt__parker_t parker;
-    model_driver driver;
+    tmlrt__parker_t   parker;
+    model_driver      driver;
     tmlrt__atomic_u32 wrote[2];
 
-    void before()
-    {
+    void before() {
         model_reactor.wait = model_driver_wait;
         model_reactor.wake = model_driver_wake;
         tmlrt__store_relaxed(&parker.state, 0);
@@ -204,8 +184,7 @@ struct unpark_publishes : rl::test_suite<unpark_publishes, 3> {
         tmlrt__store_relaxed(&wrote[0], 0);
         tmlrt__store_relaxed(&wrote[1], 0);
     }
-    void thread(unsigned i)
-    {
+    void thread(unsigned i) {
         if (i != 0) {
             tmlrt__store_relaxed(&wrote[i - 1], 1);
             tmlrt__parker_unpark(&parker);
@@ -217,12 +196,11 @@ struct unpark_publishes : rl::test_suite<unpark_publishes, 3> {
     }
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     rl::iteration_t n = 20 * model_iterations(argc, argv); /* rare windows, short runs */
-    return holds<two_producers_one_worker>(n) && holds<two_and_a_self_wake>(n) && holds<two_and_two>(n) &&
-                   holds<two_and_two_self_wakes>(n) && holds<one_and_two_self_wake>(n) &&
-                   holds<unpark_publishes>(n)
+    return holds<two_producers_one_worker>(n) && holds<two_and_a_self_wake>(n) &&
+                   holds<two_and_two>(n) && holds<two_and_two_self_wakes>(n) &&
+                   holds<one_and_two_self_wake>(n) && holds<unpark_publishes>(n)
                ? 0
                : 1;
 }

@@ -25,14 +25,14 @@ struct operation {
 
 template <typename derived, int threads> struct source_suite : rl::test_suite<derived, threads> {
     tmlrt__source_word_t word;
-    tmlrt__pins_t pins;
-    tmlrt__life_t life;
+    tmlrt__pins_t        pins;
+    tmlrt__life_t        life;
     TMLRT__VAR(int) fd; /* read by users, written by the close */
     tmlrt__atomic_u32 closes;
     tmlrt__atomic_u32 arrived;
-    operation op;
-    bool sleeps;
-    unsigned read;
+    operation         op;
+    bool              sleeps;
+    unsigned          read;
 
     void before() {
         tmlrt__sw_init(&word, GENERATION, 0);
@@ -68,7 +68,7 @@ template <typename derived, int threads> struct source_suite : rl::test_suite<de
     }
 
     void close() {
-        void *waiter;
+        void             *waiter;
         tmlrt__sw_close_t found = tmlrt__sw_close(&word, &waiter);
         RL_ASSERT(found != TMLRT__SW_CLOSE_ALREADY);
         fire(waiter);
@@ -105,7 +105,7 @@ template <typename derived, int threads> struct source_suite : rl::test_suite<de
     }
 
     void start(unsigned want) {
-        uint64_t seen;
+        uint64_t       seen;
         tmlrt__sw_is_t is = tmlrt__sw_claim(&word, &seen);
         if (is <= TMLRT__SW_IS_WAITING) run(is, seen, want);
     }
@@ -115,7 +115,7 @@ template <typename derived, int threads> struct source_suite : rl::test_suite<de
         if (!sleeps || tmlrt__load_acquire(&op.fired) == 0) return false;
         tmlrt__store_relaxed(&op.fired, 0);
         sleeps = false;
-        uint64_t seen;
+        uint64_t       seen;
         tmlrt__sw_is_t is = tmlrt__sw_check(&word, &seen);
         run(is, seen, want);
         return true;
@@ -308,10 +308,10 @@ struct a_new_tenant_is_whole : rl::test_suite<a_new_tenant_is_whole, 2> {
 struct handle_races_end : source_suite<handle_races_end, 2> {
     TMLRT__VAR(int) slot;
     tmlrt__atomic_u32 frees;
-    void freed(bool mine) {
-        if (!mine) return;
+    void              freed(bool mine) {
+                     if (!mine) return;
         tmlrt__var_set(&slot, 0);
-        tmlrt__fetch_add_relaxed(&frees, 1);
+                     tmlrt__fetch_add_relaxed(&frees, 1);
     }
     void thread(unsigned i) {
         if (i == 0) {

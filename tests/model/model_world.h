@@ -17,34 +17,28 @@
 #include "model_common.h"
 
 struct model_task {
-    tmlrt_task_t task; /* first */
+    tmlrt_task_t      task; /* first */
     tmlrt__atomic_u32 entries, freed, ended;
 
     void queue() { RL_ASSERT(tmlrt__fetch_add_release(&entries, 1) == 0); }
 
-    bool dequeue()
-    {
+    bool dequeue() {
         uint32_t one = 1;
         return tmlrt__cas_strong_acquire(&entries, &one, 0);
     }
 
     /* Polls it, if it is queued. */
-    bool run()
-    {
-        if (!dequeue())
-            return false;
+    bool run() {
+        if (!dequeue()) return false;
         run_dequeued();
         return true;
     }
 
-    void run_dequeued()
-    {
-        if (tmlrt__task_run(&task) == TMLRT__RUN_AGAIN)
-            queue();
+    void run_dequeued() {
+        if (tmlrt__task_run(&task) == TMLRT__RUN_AGAIN) queue();
     }
 
-    void make(tmlrt__host_t *host, const tmlrt_task_type_t *type, bool handle)
-    {
+    void make(tmlrt__host_t *host, const tmlrt_task_type_t *type, bool handle) {
         tmlrt__store_relaxed(&entries, 0);
         tmlrt__store_relaxed(&freed, 0);
         tmlrt__store_relaxed(&ended, 0);
@@ -67,10 +61,8 @@ struct model_task {
         tmlrt__state_init(&task.state, handle);
     }
 
-    void start()
-    {
-        if (tmlrt__state_start(&task.state))
-            queue();
+    void start() {
+        if (tmlrt__state_start(&task.state)) queue();
     }
 };
 
@@ -78,31 +70,26 @@ static tmlrt__current_t model_current[MODEL_THREADS + 1];
 static tmlrt__timers_t *model_timers; /* of the suite that runs */
 static void (*model_wake_timers)(void);
 
-tmlrt__current_t *tmlrt__current(void)
-{
+tmlrt__current_t *tmlrt__current(void) {
     return &model_current[rl::ctx().threadx_->index_];
 }
 
-static void model_schedule(tmlrt__host_t *, tmlrt_task_t *task)
-{
+static void model_schedule(tmlrt__host_t *, tmlrt_task_t *task) {
     ((model_task *)task)->queue();
 }
 
-static bool model_run_inline(tmlrt__host_t *, tmlrt_task_t *task)
-{
+static bool model_run_inline(tmlrt__host_t *, tmlrt_task_t *task) {
     return ((model_task *)task)->run();
 }
 
 static void model_ended(tmlrt__host_t *, uint32_t) {}
 
-static void model_timer_start(tmlrt__host_t *, tmlrt_op_t *op)
-{
+static void model_timer_start(tmlrt__host_t *, tmlrt_op_t *op) {
     if (tmlrt__timers_start(model_timers, tmlrt__op(op)) && model_wake_timers != NULL)
         model_wake_timers();
 }
 
-static bool model_timer_stop(tmlrt__host_t *, tmlrt_op_t *op)
-{
+static bool model_timer_stop(tmlrt__host_t *, tmlrt_op_t *op) {
     return tmlrt__timers_stop(model_timers, tmlrt__op(op));
 }
 
@@ -116,8 +103,7 @@ struct model_host : tmlrt__host_t {
     ~model_host() { tmlrt__atomic_unmake(&tmlrt__fork_generation); }
 };
 
-static void model_world_make(tmlrt__host_t *host, tmlrt__timers_t *timers)
-{
+static void model_world_make(tmlrt__host_t *host, tmlrt__timers_t *timers) {
     memset(model_current, 0, sizeof model_current);
     model_timers = timers;
     model_wake_timers = NULL;
@@ -134,11 +120,14 @@ static void model_world_make(tmlrt__host_t *host, tmlrt__timers_t *timers)
 
 const tmlrt_allocator_t tmlrt__mem_default = tmlrt_allocator_t();
 
-void *tmlrt__mem_get(const tmlrt_allocator_t *, size_t size, size_t) { return (::malloc)(size); }
-void tmlrt__mem_put(const tmlrt_allocator_t *, void *p, size_t, size_t) { (::free)(p); }
+void *tmlrt__mem_get(const tmlrt_allocator_t *, size_t size, size_t) {
+    return (::malloc)(size);
+}
+void tmlrt__mem_put(const tmlrt_allocator_t *, void *p, size_t, size_t) {
+    (::free)(p);
+}
 
-void tmlrt__heap_put(tmlrt__heap_t *, tmlrt__heap_cache_t *, void *block, uint16_t)
-{
+void tmlrt__heap_put(tmlrt__heap_t *, tmlrt__heap_cache_t *, void *block, uint16_t) {
     model_task *t = (model_task *)block;
     /* All a next owner would write. */
     t->task.next = NULL;
@@ -147,17 +136,26 @@ void tmlrt__heap_put(tmlrt__heap_t *, tmlrt__heap_cache_t *, void *block, uint16
     RL_ASSERT(tmlrt__fetch_add_relaxed(&t->freed, 1) == 0);
 }
 
-void *tmlrt__mem_zero(const tmlrt_allocator_t *, size_t size, size_t)
-{
+void *tmlrt__mem_zero(const tmlrt_allocator_t *, size_t size, size_t) {
     return memset((::malloc)(size), 0, size);
 }
-void *tmlrt__heap_get(tmlrt__heap_t *, tmlrt__heap_cache_t *, size_t, uint16_t *) { abort(); }
-bool tmlrt__host_forked(const tmlrt__host_t *) { return false; }
-tmlrt__host_t *tmlrt__host_or_current(tmlrt__host_t *host) { return host; }
+void *tmlrt__heap_get(tmlrt__heap_t *, tmlrt__heap_cache_t *, size_t, uint16_t *) {
+    abort();
+}
+bool tmlrt__host_forked(const tmlrt__host_t *) {
+    return false;
+}
+tmlrt__host_t *tmlrt__host_or_current(tmlrt__host_t *host) {
+    return host;
+}
 extern "C" {
-int tmlrt_op_sleep_until(tmlrt_op_t *, tmlrt_runtime_t *, int64_t) { abort(); }
+int tmlrt_op_sleep_until(tmlrt_op_t *, tmlrt_runtime_t *, int64_t) {
+    abort();
+}
 #if !defined(MODEL_AWAITS)
-int tmlrt_op_await(tmlrt_op_t *) { abort(); }
+int tmlrt_op_await(tmlrt_op_t *) {
+    abort();
+}
 #endif
 }
 

@@ -10,7 +10,7 @@
 
 static const struct kind {
     const char *name;
-    uint32_t reactor, flavor, workers;
+    uint32_t    reactor, flavor, workers;
 } kinds[] = {
     {"epoll, current thread", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_CURRENT_THREAD, 0},
     {"epoll, two workers", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_MULTI_THREAD, 2},
@@ -37,7 +37,7 @@ bool reactor_is_current_thread(void) {
 }
 
 tmlrt_runtime_t *reactor_runtime(void) {
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     tmlrt_runtime_t *rt = NULL;
     config.reactor = kinds[current].reactor;
     config.flavor = kinds[current].flavor;
@@ -47,8 +47,8 @@ tmlrt_runtime_t *reactor_runtime(void) {
 }
 
 typedef struct reading {
-    int fd;
-    void *data;
+    int    fd;
+    void  *data;
     size_t size;
 } reading_t;
 

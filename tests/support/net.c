@@ -44,7 +44,7 @@ int raw_connect(const tmlrt_addr_t *addr) {
 /* A raw socket bound to a port of the loopback, and its address. */
 static tmlrt_addr_t raw_bind(int *fd) {
     tmlrt_addr_t addr = loopback();
-    socklen_t size = addr.length_;
+    socklen_t    size = addr.length_;
     *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     require(*fd >= 0 && bind(*fd, sys_addr(&addr), size) == 0);
     require(getsockname(*fd, (struct sockaddr *)(void *)addr.storage_, &size) == 0);
@@ -98,9 +98,9 @@ void raw_finish(int fd) {
 }
 
 tmlrt_sock_t *sock_and_peer(tmlrt_runtime_t *rt, int *peer) {
-    tmlrt_addr_t addr;
+    tmlrt_addr_t  addr;
     tmlrt_sock_t *sock = NULL, *listener = listener_on(rt, &addr);
-    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
     *peer = raw_connect(&addr);
     require(tmlrt_op_accept(&op, listener, &sock) == TMLRT_OK);
     require(finish(&op) == TMLRT_OK && sock != NULL);
@@ -121,8 +121,8 @@ static void noop_clone(void *data, tmlrt_waker_t *out) {
 
 int start(tmlrt_op_t *op) {
     tmlrt_waker_t waker = {NULL, &noop_vtable};
-    tmlrt_cx_t cx = {&waker, NULL, {NULL, NULL}};
-    int32_t answer = tmlrt_op_poll(op, &cx);
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    int32_t       answer = tmlrt_op_poll(op, &cx);
     require(answer == TMLRT_READY || answer == TMLRT_PENDING);
     return answer == TMLRT_PENDING;
 }

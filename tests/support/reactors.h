@@ -13,10 +13,10 @@
 #include "threads.h"
 
 /* Goes to the next kind; false after the last. The first call goes to the first. */
-bool reactor_next(void);
+bool        reactor_next(void);
 const char *reactor_name(void);
-bool reactor_is_sim(void);
-bool reactor_is_current_thread(void);
+bool        reactor_is_sim(void);
+bool        reactor_is_current_thread(void);
 
 /* A runtime of this kind. */
 tmlrt_runtime_t *reactor_runtime(void);

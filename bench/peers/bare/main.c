@@ -20,12 +20,12 @@
 #include <sys/utsname.h>
 
 typedef struct {
-    _Atomic int64_t sent;
-    _Atomic long seen;
+    _Atomic int64_t  sent;
+    _Atomic long     seen;
     _Atomic uint32_t word; /* futex */
-    int event, epoll;
-    int64_t *took;
-    long n;
+    int              event, epoll;
+    int64_t         *took;
+    long             n;
 } wake_t;
 
 #ifdef BARE_FUTEX
@@ -41,7 +41,7 @@ static void wake_one(wake_t *w) {
 #else
 static void wait_one(wake_t *w) {
     struct epoll_event e;
-    uint64_t count;
+    uint64_t           count;
     while (epoll_wait(w->epoll, &e, 1, -1) != 1) {
     }
     if (read(w->event, &count, sizeof count) != sizeof count) peer_die("eventfd");
@@ -64,7 +64,7 @@ static void *waiter(void *arg) {
 }
 
 static void wake(const peer_args_t *a) {
-    wake_t w = {.n = a->n > 0 ? a->n : 1000};
+    wake_t    w = {.n = a->n > 0 ? a->n : 1000};
     pthread_t thread;
     w.took = calloc((size_t)w.n, sizeof *w.took);
     w.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -104,11 +104,11 @@ static void sift_up(int64_t *h, long i) {
 }
 
 static void sleeps(const peer_args_t *a) {
-    long n = a->n > 0 ? a->n : 100000, left = 0, done = 0;
+    long     n = a->n > 0 ? a->n : 100000, left = 0, done = 0;
     int64_t *heap = calloc((size_t)n, sizeof *heap), *late = calloc((size_t)n, sizeof *late);
     uint64_t seed = PEER_SEED;
-    double cpu = peer_cpu_seconds();
-    int ep = epoll_create1(EPOLL_CLOEXEC);
+    double   cpu = peer_cpu_seconds();
+    int      ep = epoll_create1(EPOLL_CLOEXEC);
     for (long i = 0; i < n; i++) {
         heap[left] = peer_now() + (int64_t)(1 + peer_rand(&seed) % 1000) * 1000000;
         sift_up(heap, left++);
@@ -121,8 +121,8 @@ static void sleeps(const peer_args_t *a) {
             sift_down(heap, left, 0);
         }
         if (left == 0) break;
-        int64_t wait = heap[0] - peer_now();
-        struct timespec t = {wait / 1000000000, wait % 1000000000};
+        int64_t            wait = heap[0] - peer_now();
+        struct timespec    t = {wait / 1000000000, wait % 1000000000};
         struct epoll_event e;
         if (wait > 0) syscall(SYS_epoll_pwait2, ep, &e, 1, &t, NULL, 0);
     }

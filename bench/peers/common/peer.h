@@ -29,10 +29,10 @@
 
 typedef struct peer_args {
     const char *work;
-    int workers;
-    long n; /* 0: the work's own */
-    int warm;
-    int pin; /* -1: not */
+    int         workers;
+    long        n; /* 0: the work's own */
+    int         warm;
+    int         pin; /* -1: not */
 } peer_args_t;
 
 static inline void peer_die(const char *what) {
@@ -61,7 +61,7 @@ static inline double peer_cpu_seconds(void) {
 }
 
 static inline int64_t peer_resident(void) {
-    long pages = 0, all = 0;
+    long  pages = 0, all = 0;
     FILE *f = fopen("/proc/self/statm", "r");
     if (f == NULL || fscanf(f, "%ld %ld", &all, &pages) != 2) peer_die("/proc/self/statm");
     fclose(f);

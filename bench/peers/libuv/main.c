@@ -20,10 +20,10 @@ static void never(uv_timer_t *t) {
 }
 
 static void timer(const peer_args_t *a) {
-    long n = a->n > 0 ? a->n : 1000000;
+    long        n = a->n > 0 ? a->n : 1000000;
     uv_timer_t *timers = calloc((size_t)n, sizeof *timers);
-    uv_loop_t *loop = uv_default_loop();
-    int64_t t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+    uv_loop_t  *loop = uv_default_loop();
+    int64_t     t0 = 0, t1 = 0, t2 = 0, t3 = 0;
     for (int round = a->warm != 0 ? 0 : 1; round < 2; round++) {
         uint64_t seed = PEER_SEED;
         uv_update_time(loop);
@@ -52,7 +52,7 @@ static void timer(const peer_args_t *a) {
 
 typedef struct {
     uv_timer_t timer;
-    int64_t until, late;
+    int64_t    until, late;
 } sleeper_t;
 
 static void wakes(uv_timer_t *t) {
@@ -61,12 +61,12 @@ static void wakes(uv_timer_t *t) {
 }
 
 static void sleeps(const peer_args_t *a) {
-    long n = a->n > 0 ? a->n : 100000;
+    long       n = a->n > 0 ? a->n : 100000;
     sleeper_t *s = calloc((size_t)n, sizeof *s);
-    int64_t *late = calloc((size_t)n, sizeof *late);
+    int64_t   *late = calloc((size_t)n, sizeof *late);
     uv_loop_t *loop = uv_default_loop();
-    uint64_t seed = PEER_SEED;
-    double cpu = peer_cpu_seconds();
+    uint64_t   seed = PEER_SEED;
+    double     cpu = peer_cpu_seconds();
     for (long i = 0; i < n; i++) {
         uint64_t ms = 1 + peer_rand(&seed) % 1000;
         uv_update_time(loop); /* else the time since the last turn of the loop is missing */
@@ -82,12 +82,12 @@ static void sleeps(const peer_args_t *a) {
 }
 
 static struct {
-    uv_loop_t loop;
-    uv_async_t async;
+    uv_loop_t       loop;
+    uv_async_t      async;
     _Atomic int64_t sent;
-    _Atomic long seen;
-    int64_t *took;
-    long n;
+    _Atomic long    seen;
+    int64_t        *took;
+    long            n;
 } wake_state;
 
 static void on_async(uv_async_t *h) {

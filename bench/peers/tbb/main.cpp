@@ -28,7 +28,7 @@ template <class F> static int64_t timed(const peer_args_t &a, F &&f) {
 }
 
 static void spawn_inside(const peer_args_t &a, tbb::task_arena &arena) {
-    long n = count_of(a, 1000000);
+    long    n = count_of(a, 1000000);
     int64_t ns = timed(a, [&] {
         arena.execute([&] {
             tbb::task_group group;
@@ -41,9 +41,9 @@ static void spawn_inside(const peer_args_t &a, tbb::task_arena &arena) {
 }
 
 static void spawn_outside(const peer_args_t &a, int threads) {
-    long n = count_of(a, 1000000) / threads;
+    long            n = count_of(a, 1000000) / threads;
     tbb::task_arena arena(a.workers + threads, unsigned(threads));
-    auto one = [&] {
+    auto            one = [&] {
         arena.execute([&] {
             tbb::task_group group;
             for (long i = 0; i < n; i++)
@@ -63,7 +63,7 @@ static void spawn_outside(const peer_args_t &a, int threads) {
 
 static uint64_t fib(int n) {
     if (n < 2) return uint64_t(n);
-    uint64_t x, y;
+    uint64_t        x, y;
     tbb::task_group group;
     group.run([&x, n] { x = fib(n - 1); });
     y = fib(n - 2);
@@ -72,16 +72,16 @@ static uint64_t fib(int n) {
 }
 
 static void run_fib(const peer_args_t &a, tbb::task_arena &arena) {
-    int n = int(count_of(a, 30));
+    int      n = int(count_of(a, 30));
     uint64_t result = 0;
-    int64_t ns = timed(a, [&] { arena.execute([&] { result = fib(n); }); });
+    int64_t  ns = timed(a, [&] { arena.execute([&] { result = fib(n); }); });
     if (n == 30 && result != 832040) peer_die("fib: wrong result");
     peer_emit(&a, "fib", double(ns) / 1e6, "ms");
 }
 
 static uint64_t skynet(uint64_t num, uint64_t size) {
     if (size == 1) return num;
-    uint64_t part[10], sum = 0, step = size / 10;
+    uint64_t        part[10], sum = 0, step = size / 10;
     tbb::task_group group;
     for (unsigned i = 0; i < 10; i++)
         group.run([&part, i, num, step] { part[i] = skynet(num + i * step, step); });
@@ -93,15 +93,15 @@ static uint64_t skynet(uint64_t num, uint64_t size) {
 
 static void run_skynet(const peer_args_t &a, tbb::task_arena &arena) {
     uint64_t n = uint64_t(count_of(a, 1000000)), result = 0;
-    int64_t ns = timed(a, [&] { arena.execute([&] { result = skynet(0, n); }); });
+    int64_t  ns = timed(a, [&] { arena.execute([&] { result = skynet(0, n); }); });
     if (result != n * (n - 1) / 2) peer_die("skynet: wrong result");
     peer_emit(&a, "skynet", double(ns) / 1e6, "ms");
 }
 
 static void cpu(const peer_args_t &a, tbb::task_arena &arena) {
-    int rounds = int(count_of(a, PEER_BURN_ROUNDS));
+    int                   rounds = int(count_of(a, PEER_BURN_ROUNDS));
     std::vector<uint64_t> part(PEER_BURN_TASKS);
-    int64_t ns = timed(a, [&] {
+    int64_t               ns = timed(a, [&] {
         arena.execute([&] {
             tbb::task_group group;
             for (size_t i = 0; i < PEER_BURN_TASKS; i++)
@@ -109,7 +109,7 @@ static void cpu(const peer_args_t &a, tbb::task_arena &arena) {
             group.wait();
         });
     });
-    uint64_t sum = 0;
+    uint64_t              sum = 0;
     for (uint64_t p : part)
         sum ^= p;
     if (sum == 0) peer_die("cpu: no result");
@@ -117,11 +117,11 @@ static void cpu(const peer_args_t &a, tbb::task_arena &arena) {
 }
 
 static void wake(const peer_args_t &a) {
-    long n = count_of(a, 1000);
+    long                 n = count_of(a, 1000);
     std::vector<int64_t> took(static_cast<size_t>(n));
     std::atomic<int64_t> sent{0};
-    std::atomic<long> seen{0};
-    tbb::task_arena arena(a.workers, 0); // no slot for the waking thread: workers only
+    std::atomic<long>    seen{0};
+    tbb::task_arena      arena(a.workers, 0); // no slot for the waking thread: workers only
     arena.initialize();
     auto sample = [&] {
         long i = seen.load(std::memory_order_relaxed);
@@ -157,7 +157,7 @@ int main(int argc, char **argv) {
     bool outside = strncmp(a.work, "spawn_outside", 13) == 0,
          wakes = strncmp(a.work, "wake", 4) == 0;
     // The calling thread counts; it is one of the workers only in the works that run inside.
-    size_t threads = size_t(a.workers) + (outside || wakes ? 1 : 0);
+    size_t              threads = size_t(a.workers) + (outside || wakes ? 1 : 0);
     tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
     if (strcmp(a.work, "spawn_outside1") == 0) {
         spawn_outside(a, 1);

@@ -4,7 +4,7 @@
 
 typedef struct {
     uint64_t seed;
-    int rounds;
+    int      rounds;
 } burn_t;
 
 static int32_t burn_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -19,9 +19,9 @@ static const tmlrt_task_type_t burn_type =
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    int i, rounds;
-    uint64_t part, sum;
+    tmlrt_op_t    op;
+    int           i, rounds;
+    uint64_t      part, sum;
     tmlrt_task_t *task[PEER_BURN_TASKS];
 } cpu_t;
 
@@ -44,10 +44,10 @@ static int32_t cpu_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t cpu_type = TMLRT_TASK_TYPE_RESULT(cpu_t, uint64_t, cpu_poll, NULL);
 
 void work_cpu(const peer_args_t *a) {
-    uint64_t result = 0;
-    cpu_t s = {.rounds = (int)work_n(a, PEER_BURN_ROUNDS)};
+    uint64_t         result = 0;
+    cpu_t            s = {.rounds = (int)work_n(a, PEER_BURN_ROUNDS)};
     tmlrt_runtime_t *rt = work_runtime(a);
-    int64_t ns = work_time(a, rt, &cpu_type, &s, &result);
+    int64_t          ns = work_time(a, rt, &cpu_type, &s, &result);
     if (result == 0) peer_die("cpu: no result");
     peer_emit(a, "cpu", (double)ns / 1e6, "ms");
     work_end(rt);

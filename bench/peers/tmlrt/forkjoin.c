@@ -12,13 +12,13 @@ enum { FIB_DEPTH = 20 };
 
 typedef struct {
     TMLRT_FRAME;
-    int32_t n, depth;
-    uint64_t sum, part;
-    tmlrt_op_t op;
+    int32_t       n, depth;
+    uint64_t      sum, part;
+    tmlrt_op_t    op;
     tmlrt_task_t *child[FIB_DEPTH];
 } fib_t;
 
-static int32_t fib_poll(void *state, tmlrt_cx_t *cx, void *result);
+static int32_t                 fib_poll(void *state, tmlrt_cx_t *cx, void *result);
 static const tmlrt_task_type_t fib_type = TMLRT_TASK_TYPE_RESULT(fib_t, uint64_t, fib_poll, NULL);
 
 static void fib_spawn(int32_t n, tmlrt_task_t **task) {
@@ -48,10 +48,10 @@ static int32_t fib_poll(void *state, tmlrt_cx_t *cx, void *result) {
 
 void work_fib(const peer_args_t *a) {
     uint64_t result = 0;
-    fib_t s = {.n = (int32_t)work_n(a, 30)};
+    fib_t    s = {.n = (int32_t)work_n(a, 30)};
     if (s.n > 2 * FIB_DEPTH) peer_die("fib: too large");
     tmlrt_runtime_t *rt = work_runtime(a);
-    int64_t ns = work_time(a, rt, &fib_type, &s, &result);
+    int64_t          ns = work_time(a, rt, &fib_type, &s, &result);
     if (s.n == 30 && result != 832040) peer_die("fib: wrong result");
     peer_emit(a, "fib", (double)ns / 1e6, "ms");
     work_end(rt);
@@ -59,13 +59,13 @@ void work_fib(const peer_args_t *a) {
 
 typedef struct {
     TMLRT_FRAME;
-    int32_t i;
-    uint64_t num, size, sum, part;
-    tmlrt_op_t op;
+    int32_t       i;
+    uint64_t      num, size, sum, part;
+    tmlrt_op_t    op;
     tmlrt_task_t *child[10];
 } sky_t;
 
-static int32_t sky_poll(void *state, tmlrt_cx_t *cx, void *result);
+static int32_t                 sky_poll(void *state, tmlrt_cx_t *cx, void *result);
 static const tmlrt_task_type_t sky_type = TMLRT_TASK_TYPE_RESULT(sky_t, uint64_t, sky_poll, NULL);
 
 /* A leaf needs no more than its number. */
@@ -102,10 +102,10 @@ static int32_t sky_poll(void *state, tmlrt_cx_t *cx, void *result) {
 }
 
 void work_skynet(const peer_args_t *a) {
-    uint64_t result = 0, n = (uint64_t)work_n(a, 1000000);
-    sky_t s = {.size = n};
+    uint64_t         result = 0, n = (uint64_t)work_n(a, 1000000);
+    sky_t            s = {.size = n};
     tmlrt_runtime_t *rt = work_runtime(a);
-    int64_t ns = work_time(a, rt, &sky_type, &s, &result);
+    int64_t          ns = work_time(a, rt, &sky_type, &s, &result);
     if (result != n * (n - 1) / 2) peer_die("skynet: wrong result");
     peer_emit(a, "skynet", (double)ns / 1e6, "ms");
     work_end(rt);

@@ -47,13 +47,13 @@ static const tmlrt_task_type_t parked_type = TMLRT_TASK_TYPE(parked_t, parked_po
 
 typedef struct {
     long n;
-    int sleeping;
+    int  sleeping;
 } memory_t;
 
 static int32_t memory_poll(void *state, tmlrt_cx_t *cx, void *result) {
     memory_t *s = state;
-    asleep_t asleep = {0};
-    parked_t parked = {{NULL, NULL}};
+    asleep_t  asleep = {0};
+    parked_t  parked = {{NULL, NULL}};
     (void)cx;
     (void)result;
     for (long i = 0; i < s->n; i++)
@@ -67,14 +67,14 @@ static const tmlrt_task_type_t memory_type = TMLRT_TASK_TYPE(memory_t, memory_po
 
 static void memory_add(tmlrt_runtime_t *rt, long n, int sleeping) {
     memory_t s = {n, sleeping};
-    long before = atomic_load(&memory_started);
+    long     before = atomic_load(&memory_started);
     work_check(tmlrt_runtime_block_on(rt, &memory_type, &s, NULL, NULL), "block_on");
     while (atomic_load(&memory_started) < before + n)
         peer_sleep(10000000);
 }
 
 void work_memory(const peer_args_t *a, int sleeping) {
-    long n = work_n(a, 200000);
+    long             n = work_n(a, 200000);
     tmlrt_runtime_t *rt = work_runtime(a);
     memory_add(rt, 100, sleeping); /* what is set up once */
     int64_t before = peer_resident();

@@ -16,9 +16,9 @@ static const tmlrt_task_type_t empty_type = {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t     op;
     tmlrt_task_t **tasks;
-    long n, i;
+    long           n, i;
 } inside_t;
 
 static int32_t inside_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -37,7 +37,7 @@ static int32_t inside_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t inside_type = TMLRT_TASK_TYPE(inside_t, inside_poll, NULL);
 
 void work_spawn_inside(const peer_args_t *a) {
-    inside_t s = {.n = work_n(a, 1000000)};
+    inside_t         s = {.n = work_n(a, 1000000)};
     tmlrt_runtime_t *rt = work_runtime(a);
     s.tasks = calloc((size_t)s.n, sizeof *s.tasks);
     int64_t ns = work_time(a, rt, &inside_type, &s, NULL);
@@ -47,9 +47,9 @@ void work_spawn_inside(const peer_args_t *a) {
 }
 
 typedef struct {
-    tmlrt_runtime_t *rt;
-    tmlrt_task_t **tasks;
-    long n;
+    tmlrt_runtime_t   *rt;
+    tmlrt_task_t     **tasks;
+    long               n;
     pthread_barrier_t *start;
 } outside_t;
 
@@ -66,8 +66,8 @@ static void *outside_thread(void *arg) {
 }
 
 static int64_t outside_run(tmlrt_runtime_t *rt, tmlrt_task_t **tasks, long n, int threads) {
-    pthread_t thread[2];
-    outside_t arg[2];
+    pthread_t         thread[2];
+    outside_t         arg[2];
     pthread_barrier_t start;
     pthread_barrier_init(&start, NULL, (unsigned)threads + 1);
     for (int i = 0; i < threads; i++) {
@@ -84,9 +84,9 @@ static int64_t outside_run(tmlrt_runtime_t *rt, tmlrt_task_t **tasks, long n, in
 }
 
 void work_spawn_outside(const peer_args_t *a, int threads) {
-    long n = work_n(a, 1000000);
+    long             n = work_n(a, 1000000);
     tmlrt_runtime_t *rt = work_runtime(a);
-    tmlrt_task_t **tasks = calloc((size_t)n, sizeof *tasks);
+    tmlrt_task_t   **tasks = calloc((size_t)n, sizeof *tasks);
     if (a->warm) outside_run(rt, tasks, n, threads);
     int64_t ns = outside_run(rt, tasks, n, threads);
     peer_emit(a, a->work, (double)ns / (double)n, "ns");

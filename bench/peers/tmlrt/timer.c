@@ -7,8 +7,8 @@ typedef struct {
 } timer_result_t;
 
 typedef struct {
-    long n;
-    tmlrt_op_t *ops;
+    long            n;
+    tmlrt_op_t     *ops;
     timer_result_t *out;
 } many_t;
 
@@ -18,7 +18,7 @@ static int64_t timer_ns(uint64_t *seed) {
 }
 
 static int32_t timer_poll(void *state, tmlrt_cx_t *cx, void *result) {
-    many_t *s = state;
+    many_t  *s = state;
     uint64_t seed = PEER_SEED;
     (void)result;
     int64_t t0 = peer_now();
@@ -45,8 +45,8 @@ static int32_t timer_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t timer_type = TMLRT_TASK_TYPE(many_t, timer_poll, NULL);
 
 void work_timer(const peer_args_t *a) {
-    timer_result_t r;
-    many_t s = {.n = work_n(a, 1000000), .out = &r};
+    timer_result_t   r;
+    many_t           s = {.n = work_n(a, 1000000), .out = &r};
     tmlrt_runtime_t *rt = work_runtime(a);
     s.ops = calloc((size_t)s.n, sizeof *s.ops);
     work_time(a, rt, &timer_type, &s, NULL);
@@ -59,9 +59,9 @@ void work_timer(const peer_args_t *a) {
 
 typedef struct {
     TMLRT_FRAME;
-    uint32_t ms;
-    int64_t until;
-    int64_t *late;
+    uint32_t   ms;
+    int64_t    until;
+    int64_t   *late;
     tmlrt_op_t op;
 } sleeper_t;
 
@@ -79,15 +79,15 @@ static const tmlrt_task_type_t sleeper_type = TMLRT_TASK_TYPE(sleeper_t, sleeper
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    long n, i;
-    int64_t *late;
+    tmlrt_op_t     op;
+    long           n, i;
+    int64_t       *late;
     tmlrt_task_t **task;
 } sleeps_t;
 
 static int32_t sleeps_poll(void *state, tmlrt_cx_t *cx, void *result) {
     sleeps_t *s = state;
-    uint64_t seed = PEER_SEED;
+    uint64_t  seed = PEER_SEED;
     (void)result;
     TMLRT_BEGIN(s);
     for (s->i = 0; s->i < s->n; s->i++) {
@@ -104,7 +104,7 @@ static int32_t sleeps_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t sleeps_type = TMLRT_TASK_TYPE(sleeps_t, sleeps_poll, NULL);
 
 void work_sleeps(const peer_args_t *a) {
-    sleeps_t s = {.n = work_n(a, 100000)};
+    sleeps_t         s = {.n = work_n(a, 100000)};
     tmlrt_runtime_t *rt = work_runtime(a);
     s.late = calloc((size_t)s.n, sizeof *s.late);
     s.task = calloc((size_t)s.n, sizeof(tmlrt_task_t *));

@@ -5,7 +5,7 @@
 typedef struct {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    long left;
+    long       left;
 } yielder_t;
 
 static int32_t yielder_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -21,9 +21,9 @@ static const tmlrt_task_type_t yielder_type = TMLRT_TASK_TYPE(yielder_t, yielder
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
-    int tasks, i;
-    long each;
+    tmlrt_op_t    op;
+    int           tasks, i;
+    long          each;
     tmlrt_task_t *task[1000];
 } yield_root_t;
 
@@ -46,8 +46,8 @@ static const tmlrt_task_type_t yield_root_type =
     TMLRT_TASK_TYPE(yield_root_t, yield_root_poll, NULL);
 
 void work_yield(const peer_args_t *a, int tasks) {
-    long n = work_n(a, 1000000);
-    yield_root_t *s = calloc(1, sizeof *s);
+    long             n = work_n(a, 1000000);
+    yield_root_t    *s = calloc(1, sizeof *s);
     tmlrt_runtime_t *rt = work_runtime(a);
     s->tasks = tasks;
     s->each = n / tasks;
@@ -59,10 +59,10 @@ void work_yield(const peer_args_t *a, int tasks) {
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t      op;
     tmlrt_notify_t *mine, *other;
-    int serves;
-    long left;
+    int             serves;
+    long            left;
 } player_t;
 
 static int32_t player_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -81,10 +81,10 @@ static const tmlrt_task_type_t player_type = TMLRT_TASK_TYPE(player_t, player_po
 
 typedef struct {
     TMLRT_FRAME;
-    tmlrt_op_t op;
+    tmlrt_op_t     op;
     tmlrt_notify_t ping, pong;
-    tmlrt_task_t *a, *b;
-    long n;
+    tmlrt_task_t  *a, *b;
+    long           n;
 } match_t;
 
 static int32_t match_poll(void *state, tmlrt_cx_t *cx, void *result) {
@@ -107,7 +107,7 @@ static const tmlrt_task_type_t match_type = TMLRT_TASK_TYPE(match_t, match_poll,
 void work_pingpong(const peer_args_t *a) {
     match_t s = {.n = work_n(a, 1000000), .ping = TMLRT_NOTIFY_INIT, .pong = TMLRT_NOTIFY_INIT};
     tmlrt_runtime_t *rt = work_runtime(a);
-    int64_t ns = work_time(a, rt, &match_type, &s, NULL);
+    int64_t          ns = work_time(a, rt, &match_type, &s, NULL);
     peer_emit(a, "pingpong", (double)ns / (double)s.n, "ns");
     work_end(rt);
 }

@@ -8,17 +8,17 @@
 #include "work.h"
 
 typedef struct {
-    tmlrt_notify_t notify;
+    tmlrt_notify_t  notify;
     _Atomic int64_t sent;
-    _Atomic long seen; /* samples taken */
-    int64_t *took;
-    long n;
+    _Atomic long    seen; /* samples taken */
+    int64_t        *took;
+    long            n;
 } wake_t;
 
 typedef struct {
     TMLRT_FRAME;
     tmlrt_op_t op;
-    wake_t *w;
+    wake_t    *w;
 } waiter_t;
 
 static void wake_sample(wake_t *w) {
@@ -50,9 +50,9 @@ static int32_t once_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t once_type = TMLRT_TASK_TYPE(wake_t *, once_poll, NULL);
 
 static void wake_run(const peer_args_t *a, int by_spawn) {
-    wake_t w = {.notify = TMLRT_NOTIFY_INIT, .n = work_n(a, 1000)};
-    wake_t *pw = &w;
-    tmlrt_task_t *task = NULL;
+    wake_t           w = {.notify = TMLRT_NOTIFY_INIT, .n = work_n(a, 1000)};
+    wake_t          *pw = &w;
+    tmlrt_task_t    *task = NULL;
     tmlrt_runtime_t *rt = work_runtime(a);
     w.took = calloc((size_t)w.n, sizeof *w.took);
     peer_pin_self(a->pin);

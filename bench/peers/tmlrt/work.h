@@ -17,7 +17,7 @@ static inline void work_check(int64_t r, const char *what) {
 }
 
 static inline tmlrt_runtime_t *work_runtime(const peer_args_t *a) {
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
+    tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     tmlrt_runtime_t *rt = NULL;
     config.flavor = TMLRT_FLAVOR_MULTI_THREAD;
     config.workers = (uint32_t)a->workers;

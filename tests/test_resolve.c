@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_resolve.c: the race of the addresses of one name (happy eyeballs), with loopback addresses
+ * that answer, refuse or hang.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "resolve.h"
+#include "support/net.h"
+#include "support/threads.h"
+#include "support/unit.h"
+
+static tmlrt_runtime_t *rt;
+static tmlrt_addr_t     good, bad, hung;
+static tmlrt_sock_t    *listener;
+static int              bad_fd, hung_fds[3];
+
+static int setup(void **state) {
+    (void)state;
+    rt = runtime_multi(2);
+    listener = listener_on(rt, &good);
+    bad = refusing_addr(&bad_fd);
+    hung = hanging_addr(hung_fds);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    tmlrt_sock_release(listener);
+    close(bad_fd);
+    for (int i = 0; i < 3; i++)
+        close(hung_fds[i]);
+    return tmlrt_runtime_destroy(rt);
+}
+
+static int open_fds(void) {
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+static tmlrt_addr_t of(const char *text) {
+    tmlrt_addr_t addr;
+    require(tmlrt_addr_parse(&addr, text) == TMLRT_OK);
+    return addr;
+}
+
+/* Connects to one of `n`, by a deadline; the peer must be `good`, and nothing else may stay open. */
+static int race(const tmlrt_addr_t *addrs, size_t n, int64_t deadline) {
+    tmlrt_sock_t *sock = NULL, *served = NULL;
+    tmlrt_addr_t  peer;
+    int           before = open_fds();
+    int           e = tmlrt__connect_first(rt, addrs, n, NULL, &sock, deadline);
+    if (e == TMLRT_OK) {
+        require(tmlrt_sock_peer_addr(sock, &peer) == TMLRT_OK);
+        require(tmlrt_addr_port(&peer) == tmlrt_addr_port(&good));
+        require(tmlrt_accept(listener, &served) == TMLRT_OK);
+        tmlrt_sock_release(served);
+        tmlrt_sock_release(sock);
+    } else {
+        require(sock == NULL);
+    }
+    wait_until(open_fds() == before);
+    return e;
+}
+
+static void the_first_that_answers_wins(void **state) {
+    (void)state;
+    assert_int_equal(race((tmlrt_addr_t[]){good}, 1, TMLRT_NEVER), TMLRT_OK);
+    assert_int_equal(race((tmlrt_addr_t[]){good, hung, bad}, 3, TMLRT_NEVER), TMLRT_OK);
+}
+
+static void a_refusal_starts_the_next_at_once(void **state) {
+    (void)state;
+    tmlrt_addr_t addrs[8];
+    for (int i = 0; i < 7; i++)
+        addrs[i] = bad;
+    addrs[7] = good;
+    assert_int_equal(race(addrs, 8, TMLRT_NEVER), TMLRT_OK);
+}
+
+static void one_that_hangs_is_passed_by_after_the_stagger(void **state) {
+    (void)state;
+    int64_t before = tmlrt_now(rt);
+    assert_int_equal(race((tmlrt_addr_t[]){hung, good}, 2, TMLRT_NEVER), TMLRT_OK);
+    assert_true(tmlrt_now(rt) >= before + 250 * TMLRT_MS); /* never early */
+    assert_int_equal(race((tmlrt_addr_t[]){hung, bad, good}, 3, TMLRT_NEVER), TMLRT_OK);
+}
+
+static void the_error_is_the_first_that_says_something(void **state) {
+    (void)state;
+    tmlrt_addr_t nowhere = of("255.255.255.255:1");
+    assert_int_equal(race((tmlrt_addr_t[]){bad, bad}, 2, TMLRT_NEVER), TMLRT_ECONNREFUSED);
+    int e = race((tmlrt_addr_t[]){nowhere}, 1, TMLRT_NEVER);
+    assert_true(e < 0);
+    if (e == TMLRT_ENETUNREACH || e == TMLRT_EADDRNOTAVAIL)
+        assert_int_equal(race((tmlrt_addr_t[]){nowhere, bad}, 2, TMLRT_NEVER), TMLRT_ECONNREFUSED);
+}
+
+static void a_deadline_closes_every_attempt(void **state) {
+    (void)state;
+    tmlrt_addr_t addrs[] = {hung, hung, hung};
+    assert_int_equal(race(addrs, 3, tmlrt_now(rt) + 5 * TMLRT_MS), TMLRT_ETIMEDOUT);
+    assert_int_equal(race(addrs, 3, tmlrt_now(rt) + 300 * TMLRT_MS), TMLRT_ETIMEDOUT);
+}
+
+static void *fiber_races(void *arg) {
+    tmlrt_addr_t  addrs[] = {hung, hung};
+    tmlrt_sock_t *sock = NULL;
+    (void)arg;
+    require(tmlrt__connect_first(NULL, addrs, 2, NULL, &sock, TMLRT_NEVER) == TMLRT_ECANCELED);
+    return NULL;
+}
+
+static void a_cancelled_fiber_closes_every_attempt(void **state) {
+    (void)state;
+    tmlrt_task_t *task;
+    int           before = open_fds();
+    assert_int_equal(tmlrt_go(rt, fiber_races, NULL, NULL, &task), TMLRT_OK);
+    wait_until(open_fds() > before);
+    assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
+    (void)tmlrt_join(task, NULL);
+    tmlrt_task_release(task);
+    wait_until(open_fds() == before);
+}
+
+/* The families take turns: of two IPv6 addresses that hang and one of IPv4 that answers, the latter
+ * is the second to be tried. */
+static int hang_v6(tmlrt_addr_t *addr, int fds[3]) {
+    socklen_t size;
+    *addr = of("[::1]:0");
+    size = addr->length_;
+    fds[0] = socket(AF_INET6, SOCK_STREAM, 0);
+    if (fds[0] < 0 || bind(fds[0], (void *)addr->storage_, size) != 0) return 0;
+    require(listen(fds[0], 0) == 0);
+    require(getsockname(fds[0], (void *)addr->storage_, &size) == 0);
+    for (int i = 1; i < 3; i++) {
+        fds[i] = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        require(connect(fds[i], (void *)addr->storage_, size) == 0 || errno == EINPROGRESS);
+    }
+    return 1;
+}
+
+static void the_families_take_turns(void **state) {
+    (void)state;
+    tmlrt_addr_t six;
+    int          fds[3];
+    if (!hang_v6(&six, fds)) skip();
+    /* In order it would come after four staggers of the virtual clock. */
+    tmlrt_runtime_t *virtual_time = runtime_virtual();
+    tmlrt_addr_t     addrs[] = {six, six, six, six, good};
+    tmlrt_sock_t    *sock = NULL;
+    int64_t          before = tmlrt_now(virtual_time);
+    assert_int_equal(tmlrt__connect_first(virtual_time, addrs, 5, NULL, &sock, TMLRT_NEVER),
+                     TMLRT_OK);
+    assert_true(tmlrt_now(virtual_time) - before < 4 * 250 * TMLRT_MS);
+    tmlrt_sock_release(sock);
+    assert_int_equal(tmlrt_runtime_destroy(virtual_time), TMLRT_OK);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(the_first_that_answers_wins),
+        T(a_refusal_starts_the_next_at_once),
+        T(one_that_hangs_is_passed_by_after_the_stagger),
+        T(the_error_is_the_first_that_says_something),
+        T(a_deadline_closes_every_attempt),
+        T(a_cancelled_fiber_closes_every_attempt),
+        T(the_families_take_turns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
