@@ -177,7 +177,9 @@ static bool sim__transfer(tmlrt__op_t *op, int reason, int64_t *result) {
     bool             ended = tried <= TMLRT__TRY_END_SHORT;
     uint64_t         bits = tmlrt__load_relaxed(&s->word[tmlrt__io_class(op)->dir].bits);
     *result = ended ? op->result : reason;
-    if (ended && (bits & (TMLRT__SW_CLOSED | TMLRT__SW_STOPPED))) {
+    /* What had been moved before the close was moved; but a connection has nobody to take it. */
+    bool moved = *result >= 0 && tmlrt__io_class(op)->kind != TMLRT__IO_ACCEPT;
+    if (ended && !moved && (bits & (TMLRT__SW_CLOSED | TMLRT__SW_STOPPED))) {
         sim__discard(op);
         *result = reason != 0 ? reason : TMLRT_ECANCELED;
     }
