@@ -6,6 +6,20 @@
 
 #include "os.h"
 
+/* Valgrind takes a switch to memory that it does not know as a stack for a wild stack pointer. Told
+ * of each stack, it follows; outside of it the requests are a few instructions at a chunk's making. */
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define STACK__REGISTER(low, high) VALGRIND_STACK_REGISTER(low, (high)-1)
+#define STACK__DEREGISTER(id)      VALGRIND_STACK_DEREGISTER(id)
+#endif
+#endif
+#ifndef STACK__REGISTER
+#define STACK__REGISTER(low, high) 0
+#define STACK__DEREGISTER(id)      ((void)(id))
+#endif
+
 #define STACK__CHUNK_BYTES ((size_t)8 << 20)
 #define STACK__CHUNK_LEAST 8u
 
@@ -35,6 +49,8 @@ static size_t stack__record_bytes(uint32_t n) {
 }
 
 static void stack__free_chunk(tmlrt__stacks_t *s, tmlrt__stack_chunk_t *c) {
+    for (uint32_t i = 0; i < c->n; i++)
+        STACK__DEREGISTER(c->stack[i].valgrind_id);
     tmlrt__os_unmap(c->base, c->bytes);
     tmlrt__mem_put(s->mem, c, stack__record_bytes(c->n), _Alignof(max_align_t));
 }
@@ -73,6 +89,7 @@ static tmlrt__stack_chunk_t *stack__new_chunk(tmlrt__stacks_t *s, uint32_t cls) 
         c->stack[i].low = guard + page;
         c->stack[i].high = guard + slot;
         c->stack[i].cls = cls;
+        c->stack[i].valgrind_id = (uint32_t)STACK__REGISTER(c->stack[i].low, c->stack[i].high);
     }
     return c;
 }

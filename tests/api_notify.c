@@ -210,7 +210,7 @@ static void take_turns(void *arg, int i) {
 
 static void plain_threads_notify_each_other_without_a_runtime(void **state) {
     (void)state;
-    turns_t t = {.n = {TMLRT_NOTIFY_INIT, TMLRT_NOTIFY_INIT}, .rounds = scaled(5000)};
+    turns_t t = {.n = {TMLRT_NOTIFY_INIT, TMLRT_NOTIFY_INIT}, .rounds = scaled(1000)};
     tmlrt_notify_one(&t.n[0]);
     on_threads(2, take_turns, &t);
     assert_int_equal(t.data, 2 * t.rounds);
@@ -250,7 +250,7 @@ static void wait_or_tell(void *arg, int i) {
 
 static void a_waiter_may_end_the_notify_as_soon_as_it_has_been_told(void **state) {
     (void)state;
-    completion_t c = {.posted = NULL, .rounds = scaled(20000)};
+    completion_t c = {.posted = NULL, .rounds = scaled(2000)};
     on_threads(2, wait_or_tell, &c);
 }
 
