@@ -12,7 +12,7 @@ PEERS=$ROOT/bench/peers
 build_tokio() { # NAME CARGO-ARGUMENT...
     local name=$1
     shift
-    (cd "$PEERS/tokio" && cargo build --quiet --release --locked \
+    (cd "$PEERS/tokio" && cargo build --quiet --release \
         --target-dir "$BUILD/bench/$name" "$@") || say "peer $name does not build: left out"
 }
 
