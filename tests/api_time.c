@@ -17,7 +17,7 @@ static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_virtual();
     tmlrt_op_t       op = TMLRT_OP_INIT;
-    tmlrt_interval_t iv, none;
+    tmlrt_interval_t iv = {{0}}, none;
     memset(&none, 0, sizeof none);
     assert_int_equal(tmlrt_op_sleep(NULL, rt, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_op_sleep_until(NULL, rt, 1), TMLRT_EINVAL);

@@ -76,7 +76,7 @@ static int32_t body_waits(unit_t *u, tmlrt_cx_t *cx) {
         if (l->kind == NOTIFY) tmlrt_op_notified(&u->op, &l->notify);
         if (l->kind == PIPE) tmlrt_op_fd_wait(&u->op, l->fd, TMLRT_FD_READ);
         if (l->kind == TIMER) {
-            l->due = tmlrt_now(NULL) + 200 * TMLRT_US;
+            l->due = tmlrt_now(NULL) + 20 * TMLRT_MS;
             tmlrt_op_sleep_until(&u->op, NULL, l->due);
         }
         require(tmlrt_op_poll(&u->op, cx) == TMLRT_PENDING);
