@@ -48,16 +48,19 @@ static int64_t polls_of(load_t *l) {
     return atomic_load(&l->crowd.polls) + atomic_load(&l->other.polls);
 }
 
+/* The wheel's tick that `due` is in has ended: from then on a timer may fire. */
+static bool tick_ended(int64_t due) {
+    int64_t tick = TMLRT__WHEEL_TICK_NS;
+    return tmlrt_now(NULL) >= (due + tick - 1) / tick * tick;
+}
+
 /* Each of the crowd makes it happen, when the other one waits for it. */
 static int32_t body_crowd(unit_t *u, tmlrt_cx_t *cx) {
     load_t *l = u->arg;
     if (atomic_load(&l->stop) != 0) return TMLRT_READY;
     if (l->happened < 0) {
         if (l->kind == TIMER) {
-            /* The wheel's tick that the deadline is in has ended: from then on it may fire. */
-            int64_t tick = TMLRT__WHEEL_TICK_NS;
-            int64_t end = (l->due + tick - 1) / tick * tick;
-            if (tmlrt_now(NULL) >= end) l->happened = polls_of(l);
+            if (tick_ended(l->due)) l->happened = polls_of(l);
         } else {
             l->happened = polls_of(l);
             if (l->kind == NOTIFY) require(tmlrt_notify_one(&l->notify) == TMLRT_OK);
@@ -299,7 +302,7 @@ static void tree_dropped(unit_t *u) {
 
 static int32_t body_tree(unit_t *u, tmlrt_cx_t *cx) {
     forest_t *f = u->arg;
-    if (f->happened < 0 && tmlrt_now(NULL) >= f->due) f->happened = f->tally.polls;
+    if (f->happened < 0 && tick_ended(f->due)) f->happened = f->tally.polls;
     TMLRT_BEGIN(u);
     if (++f->alive > f->most) f->most = f->alive;
     u->value = 1;
