@@ -268,8 +268,9 @@ static void a_refused_connect_says_so(void **state) {
 
 static void a_connect_is_cancelled_or_timed_out(void **state) {
     fixture_t   *f = *state;
-    int          fds[3];
-    tmlrt_addr_t addr = hanging_addr(fds);
+    int          fds[2];
+    tmlrt_addr_t addr;
+    assert_true(hanging_addr("127.0.0.1:0", &addr, fds));
     tmlrt_op_connect(&f->op, f->rt, &addr, NULL, &f->sock);
     assert_true(start(&f->op));
     tmlrt_op_cancel(&f->op);
@@ -278,7 +279,7 @@ static void a_connect_is_cancelled_or_timed_out(void **state) {
     tmlrt_op_deadline(&f->op, tmlrt_now(f->rt) + 2 * TMLRT_MS);
     assert_int_equal(finish(&f->op), TMLRT_ETIMEDOUT);
     assert_null(f->sock);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         close(fds[i]);
 }
 

@@ -82,7 +82,6 @@ static int32_t body_waits(unit_t *u, tmlrt_cx_t *cx) {
             l->due = tmlrt_now(NULL) + 20 * TMLRT_MS;
             tmlrt_op_sleep_until(&u->op, NULL, l->due);
         }
-        require(tmlrt_op_poll(&u->op, cx) == TMLRT_PENDING);
         l->happened = -1;
         TMLRT_AWAIT_POLL(u, cx, tmlrt_op_poll(&u->op, cx));
         require(tmlrt_op_result(&u->op) >= 0);
@@ -323,9 +322,8 @@ static int32_t body_timer_beside(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_BEGIN(u);
     for (;;) {
         f->due = tmlrt_now(NULL) + 50 * TMLRT_US;
-        tmlrt_op_sleep_until(&u->op, NULL, f->due);
-        require(tmlrt_op_poll(&u->op, cx) == TMLRT_PENDING);
         f->happened = -1;
+        tmlrt_op_sleep_until(&u->op, NULL, f->due);
         TMLRT_AWAIT_POLL(u, cx, tmlrt_op_poll(&u->op, cx));
         int64_t waited = f->happened >= 0 ? f->tally.polls - f->happened : 0;
         if (waited > f->longest) f->longest = waited;

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,36 +37,48 @@ static const struct sockaddr *sys_addr(const tmlrt_addr_t *addr) {
 }
 
 int raw_connect(const tmlrt_addr_t *addr) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(sys_addr(addr)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     require(fd >= 0);
     require(connect(fd, sys_addr(addr), addr->length_) == 0);
     return fd;
 }
 
-/* A raw socket bound to a port of the loopback, and its address. */
-static tmlrt_addr_t raw_bind(int *fd) {
-    tmlrt_addr_t addr = loopback();
-    socklen_t    size = addr.length_;
-    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    require(*fd >= 0 && bind(*fd, sys_addr(&addr), size) == 0);
-    require(getsockname(*fd, (struct sockaddr *)(void *)addr.storage_, &size) == 0);
-    return addr;
+/* A raw socket bound to a port of the host, and its address; -1 where there is no such family. */
+static int raw_bind(const char *host, tmlrt_addr_t *addr) {
+    require(tmlrt_addr_parse(addr, host) == TMLRT_OK);
+    socklen_t size = addr->length_;
+    int       fd = socket(sys_addr(addr)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, sys_addr(addr), size) != 0) {
+        if (fd >= 0) close(fd);
+        return -1;
+    }
+    require(getsockname(fd, (struct sockaddr *)(void *)addr->storage_, &size) == 0);
+    return fd;
 }
 
 tmlrt_addr_t refusing_addr(int *fd) {
-    return raw_bind(fd);
+    tmlrt_addr_t addr;
+    *fd = raw_bind("127.0.0.1:0", &addr);
+    require(*fd >= 0);
+    return addr;
 }
 
-tmlrt_addr_t hanging_addr(int fds[3]) {
-    tmlrt_addr_t addr = raw_bind(&fds[0]);
+/* How many wait to be accepted: what a listening socket tells as unacknowledged. */
+static unsigned connections_queued(int listener) {
+    struct tcp_info info;
+    socklen_t       size = sizeof info;
+    require(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+    return info.tcpi_unacked;
+}
+
+bool hanging_addr(const char *host, tmlrt_addr_t *addr, int fds[2]) {
+    fds[0] = raw_bind(host, addr);
+    if (fds[0] < 0) return false;
     require(listen(fds[0], 0) == 0);
-    /* The queue takes one; the second finds it full, and so will whoever comes later. */
-    for (int i = 1; i < 3; i++) {
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        require(fds[i] >= 0);
-        require(connect(fds[i], sys_addr(&addr), addr.length_) == 0 || errno == EINPROGRESS);
-    }
-    return addr;
+    /* The queue takes one; whoever comes once it is there finds it full. */
+    fds[1] = raw_connect(addr);
+    wait_until(connections_queued(fds[0]) > 0);
+    return true;
 }
 
 void raw_reset(int fd) {

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <stdbool.h>
+
 #include <tmlrt.h>
 
 /* The loopback with a port that the system picks. */
@@ -19,12 +21,15 @@ tmlrt_sock_t *listener_on(tmlrt_runtime_t *rt, tmlrt_addr_t *addr);
 
 /* Raw blocking sockets: connected to `addr`; bound to nothing that listens; closed by a reset. */
 int          raw_connect(const tmlrt_addr_t *addr);
-tmlrt_addr_t refusing_addr(int *fd);   /* *fd keeps the port */
-tmlrt_addr_t hanging_addr(int fds[3]); /* a connect to it does not end */
+tmlrt_addr_t refusing_addr(int *fd); /* *fd keeps the port */
 void         raw_reset(int fd);
 void         raw_send(int fd, const void *data, size_t size);
 size_t       raw_recv(int fd, void *data, size_t size); /* until `size` or the end */
 void         raw_finish(int fd);                        /* half-close */
+
+/* An address at `host` ("127.0.0.1:0") to which a connect does not end, while fds are open; false
+ * where the machine has no such host. */
+bool hanging_addr(const char *host, tmlrt_addr_t *addr, int fds[2]);
 
 /* An accepted socket of the runtime and its raw peer. */
 tmlrt_sock_t *sock_and_peer(tmlrt_runtime_t *rt, int *peer);
