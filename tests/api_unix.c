@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "support/skip.h"
 #include "support/net.h"
 #include "support/threads.h"
 #include "support/unit.h"
@@ -115,7 +116,7 @@ static void bytes_go_through_an_abstract_name(void **state) {
     char         name[64];
     snprintf(name, sizeof name, "@tmlrt-test-%ld", (long)getpid());
     int e = tmlrt_addr_unix(&addr, name);
-    if (e == TMLRT_ENOTSUP) skip();
+    if (e == TMLRT_ENOTSUP) skip_because("no abstract names on this system");
     assert_int_equal(e, TMLRT_OK);
     exchange(&addr);
 }
