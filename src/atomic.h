@@ -79,6 +79,7 @@ template <typename T> inline void tmlrt__model_unmake(rl::atomic<T> *p) {
 
 /* A spinning thread must hand the turn to the others, or the search never ends. */
 #define tmlrt__cpu_pause() rl::yield(1, $)
+#define tmlrt__prefetch(p) ((void)(p))
 
 /* Plain shared data: the checker reports a race on it. */
 #define TMLRT__VAR(T)        rl::var<T>
@@ -155,6 +156,13 @@ __attribute__((weak, visibility("hidden"))) _Atomic(uint32_t) tmlrt__tsan_fence_
 #define tmlrt__cpu_pause() __asm__ __volatile__("yield" ::: "memory")
 #else
 #define tmlrt__cpu_pause() ((void)0)
+#endif
+
+/* A hint: the line at `p`, which may be stale or nothing, will be written soon. */
+#if defined(__GNUC__)
+#define tmlrt__prefetch(p) __builtin_prefetch((p), 1)
+#else
+#define tmlrt__prefetch(p) ((void)(p))
 #endif
 
 #define TMLRT__WATCHED(T)    T

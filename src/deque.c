@@ -88,6 +88,12 @@ void *tmlrt__deque_take_oldest(tmlrt__deque_t *d) {
     return NULL;
 }
 
+void *tmlrt__deque_peek_oldest(tmlrt__deque_t *d) {
+    int64_t t = tmlrt__load_relaxed(&d->top);
+    if (t >= tmlrt__load_relaxed(&d->bottom)) return NULL;
+    return tmlrt__load_relaxed(tmlrt__deque_slot(tmlrt__deque_own_array(d), t));
+}
+
 bool tmlrt__deque_take_if(tmlrt__deque_t *d, void *item) {
     /* The slot is the owner's own write. Equal is no proof (it may be stolen
      * already), different is: then there is nothing to undo and no fence. */

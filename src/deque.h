@@ -77,6 +77,10 @@ int tmlrt__deque_grow(tmlrt__deque_t *d);
 /* Owner. The oldest item or NULL; no full fence. */
 void *tmlrt__deque_take_oldest(tmlrt__deque_t *d);
 
+/* Owner. What take_oldest would give now, or NULL. A thief may have it already: an address to
+ * prefetch, nothing more. */
+void *tmlrt__deque_peek_oldest(tmlrt__deque_t *d);
+
 /* Owner. True when the newest item was exactly `item` and is taken now. */
 bool tmlrt__deque_take_if(tmlrt__deque_t *d, void *item);
 

@@ -19,6 +19,7 @@
 #define WORKER__DEPTH        64u    /* joins that run their child in place, nested */
 #define WORKER__INJECT_BATCH 32u
 #define WORKER__STEAL_BATCH  16u
+#define WORKER__AHEAD        4u /* cache lines of the next task */
 #define WORKER__DEQUE_SLOTS  256u
 
 /* ---- set up --------------------------------------------------------------------------------- */
@@ -209,14 +210,24 @@ static tmlrt_task_t *worker__pick_inject(tmlrt__worker_t *w) {
     return tasks[0];
 }
 
+/* While the oldest of the fifo runs, the one behind it comes into the cache: header and operation. */
+static tmlrt_task_t *worker__pick_fifo(tmlrt__worker_t *w) {
+    tmlrt_task_t *task = tmlrt__deque_take_oldest(&w->fifo);
+    if (task == NULL) return NULL;
+    char *next = tmlrt__deque_peek_oldest(&w->fifo);
+    for (size_t i = 0; next != NULL && i < WORKER__AHEAD; i++)
+        tmlrt__prefetch(next + i * TMLRT__CACHE_LINE);
+    return task;
+}
+
 static tmlrt_task_t *worker__pick_queues(tmlrt__worker_t *w) {
     tmlrt_task_t *task;
     if ((w->tick & 1) != 0) {
-        task = tmlrt__deque_take_oldest(&w->fifo);
+        task = worker__pick_fifo(w);
         return task != NULL ? task : tmlrt__deque_take(&w->deque);
     }
     task = tmlrt__deque_take(&w->deque);
-    return task != NULL ? task : tmlrt__deque_take_oldest(&w->fifo);
+    return task != NULL ? task : worker__pick_fifo(w);
 }
 
 /* The next task by the rules of worker.h, or NULL. */

@@ -21,6 +21,7 @@
 
 /* Small enough that what the dispatch touched is still in the cache when its task runs. */
 #define EPOLL__BATCH    64
+#define EPOLL__AHEAD    4 /* events whose source is on its way to the cache */
 #define EPOLL__WAKE_KEY UINT64_MAX
 
 typedef struct epoll__driver {
@@ -116,18 +117,27 @@ static uint32_t epoll__events(uint32_t said) {
     return events;
 }
 
+static void epoll__prefetch(tmlrt__driver_t *base, const struct epoll_event *event) {
+    if (event->data.u64 != EPOLL__WAKE_KEY) tmlrt__source_prefetch(base->table, event->data.u64);
+}
+
 static uint32_t epoll__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
     epoll__driver_t   *d = epoll__of(base);
     struct epoll_event events[EPOLL__BATCH];
     int                n = -1;
     if (timeout_ns == 0) {
-        n = TMLRT__SYS(epoll_wait(d->fd, events, EPOLL__BATCH, 0));
+        /* Not through the libc, where it is a cancellation point; see transfer.h. */
+        n = (int)TMLRT__SYS(
+            syscall(SYS_epoll_pwait, d->fd, events, EPOLL__BATCH, 0, NULL, (size_t)0));
     } else {
         if (!d->in_ms) d->in_ms = !epoll__wait_ns(d, events, timeout_ns, &n);
         if (d->in_ms) n = epoll__wait_ms(d, events, timeout_ns);
     }
     uint32_t count = 0;
+    for (int i = 0; i < n && i < EPOLL__AHEAD; i++)
+        epoll__prefetch(base, &events[i]);
     for (int i = 0; i < n; i++) {
+        if (i + EPOLL__AHEAD < n) epoll__prefetch(base, &events[i + EPOLL__AHEAD]);
         if (events[i].data.u64 == EPOLL__WAKE_KEY) continue;
         tmlrt__source_event(base->table, events[i].data.u64, epoll__events(events[i].events));
         count++;

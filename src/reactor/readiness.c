@@ -14,6 +14,7 @@
 #include "../fault.h"
 #include "../os.h"
 #include "quiet.h"
+#include "transfer.h"
 
 /* A call moves at most so much; Linux moves a little less than 2 GiB itself. */
 #define READINESS__CALL_MAX ((size_t)1 << 30)
@@ -58,7 +59,7 @@ int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) 
     }
     ssize_t n;
     do
-        n = TMLRT__SYS(recv((int)s->fd, buf, size, 0));
+        n = TMLRT__SYS(tmlrt__transfer_recv((int)s->fd, buf, size));
     while (n < 0 && errno == EINTR);
     return readiness__answer(n);
 }
@@ -70,7 +71,7 @@ int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t 
     }
     ssize_t n;
     do
-        n = TMLRT__SYS(send((int)s->fd, buf, size, MSG_NOSIGNAL));
+        n = TMLRT__SYS(tmlrt__transfer_send((int)s->fd, buf, size));
     while (n < 0 && errno == EINTR);
     return readiness__answer(n);
 }

@@ -321,6 +321,10 @@ static void source__hooked_event(tmlrt__source_t *s, uint32_t generation, uint32
     tmlrt__source_unpin(s);
 }
 
+void tmlrt__source_prefetch(tmlrt__source_table_t *t, uint64_t key) {
+    tmlrt__prefetch(table__slot(t, (uint32_t)(key & KEY__INDEX)));
+}
+
 void tmlrt__source_event(tmlrt__source_table_t *t, uint64_t key, uint32_t events) {
     uint32_t         generation = tmlrt__sw_generation(key);
     tmlrt__source_t *s = table__slot(t, (uint32_t)(key & KEY__INDEX));

@@ -57,20 +57,21 @@ typedef struct tmlrt__source_hooks {
 typedef struct tmlrt__source_table tmlrt__source_table_t;
 
 struct tmlrt__source {
-    tmlrt__source_word_t         word[2]; /* by TMLRT__DIR_*: any thread */
-    tmlrt__pins_t                pins;    /* any thread */
-    tmlrt__life_t                life;    /* any thread */
-    tmlrt__source_table_t       *table;   /* constant for the slot */
-    tmlrt__driver_t             *driver;  /* constant for a tenant; valid under a claim or pin */
-    const tmlrt__source_hooks_t *hooks;   /* the same; NULL for sockets */
-    int64_t                      fd;      /* the same: under a claim or pin */
+    /* The first line is what a read or a write touches. */
+    tmlrt__source_word_t         word[2];  /* by TMLRT__DIR_*: any thread */
+    tmlrt__source_table_t       *table;    /* constant for the slot */
+    int64_t                      fd;       /* constant for a tenant; valid under a claim or pin */
+    const tmlrt__source_hooks_t *hooks;    /* the same; NULL for sockets */
+    uint8_t                      kind;     /* constant for a tenant */
+    uint8_t                      used;     /* under the table's latch */
+    uint8_t                      attached; /* the opener; then the closer */
+    tmlrt__driver_t             *driver;   /* as fd */
+    tmlrt__pins_t                pins;     /* any thread */
+    tmlrt__life_t                life;     /* any thread */
     tmlrt__atomic_i64            accept_after; /* claim held: no accept before this time, or 0 */
     uint32_t                     index;        /* constant for the slot */
     uint32_t                     generation;   /* under the table's latch; constant for a tenant */
     uint32_t                     next_free;    /* under the table's latch: index + 1, or 0 */
-    uint8_t                      kind;         /* constant for a tenant */
-    uint8_t                      used;         /* under the table's latch */
-    uint8_t                      attached;     /* the opener; then the closer */
 };
 
 /* A slot: a source and what is derived from it. */
@@ -130,6 +131,9 @@ void tmlrt__source_end_half(tmlrt__source_t *s);
 
 /* The key of an event for `s`: generation, kind and index. Never UINT64_MAX. */
 uint64_t tmlrt__source_key(const tmlrt__source_t *s);
+
+/* A hint that the event of `key` will be handed over soon. */
+void tmlrt__source_prefetch(tmlrt__source_table_t *t, uint64_t key);
 
 /* Hands an event to the source that `key` names, if it still exists; wakes who waits. */
 void tmlrt__source_event(tmlrt__source_table_t *t, uint64_t key, uint32_t events);
