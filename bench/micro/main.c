@@ -7,4 +7,5 @@ void gbench_register_all(void) {
     micro_wheel();
     micro_heap();
     micro_task();
+    micro_fiber();
 }

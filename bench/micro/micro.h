@@ -10,5 +10,6 @@ void micro_mpmc(void);
 void micro_wheel(void);
 void micro_heap(void);
 void micro_task(void);
+void micro_fiber(void);
 
 #endif

@@ -43,7 +43,7 @@ case " $* " in
 esac
 
 need_build
-need g++ libbenchmark-dev libtbb-dev libuv1-dev python3 python3-matplotlib
+need g++ libbenchmark-dev liburing-dev libtbb-dev libuv1-dev python3 python3-matplotlib strace wrk
 build_tree bench -DCMAKE_BUILD_TYPE=Release -DTMLRT_BUILD_TESTS=OFF -DTMLRT_BUILD_EXAMPLES=OFF \
     -DTMLRT_BUILD_BENCH=ON -DTMLRT_BENCH_PEERS=ON
 if [ "${1:-}" = micro ]; then

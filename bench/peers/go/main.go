@@ -92,7 +92,7 @@ func spawnMany(n int) {
 
 func spawnInside(a *args) {
 	n := a.count(1000000)
-	emit(a, "spawn_inside", perOp(timed(a, func() { spawnMany(n) }), n), "ns")
+	emit(a, a.work, perOp(timed(a, func() { spawnMany(n) }), n), "ns")
 }
 
 func spawnOutside(a *args, threads int) {
@@ -375,6 +375,106 @@ func cpu(a *args) {
 	emit(a, "cpu", ms(d), "ms")
 }
 
+// A goroutine that is waited for before the next one starts.
+func spawnEach(a *args) {
+	n := a.count(1000000)
+	d := timed(a, func() {
+		var wg sync.WaitGroup
+		for range n {
+			wg.Add(1)
+			go wg.Done()
+			wg.Wait()
+		}
+	})
+	emit(a, a.work, perOp(d, n), "ns")
+}
+
+func crew(actors int, f func()) {
+	var wg sync.WaitGroup
+	for range actors {
+		wg.Go(f)
+	}
+	wg.Wait()
+}
+
+func channel(a *args, senders int) {
+	each := a.count(2000000) / senders
+	d := timed(a, func() {
+		ch, sum := make(chan int64, 1024), make(chan int64)
+		go func() {
+			s := int64(0)
+			for item := range ch {
+				s += item
+			}
+			sum <- s
+		}()
+		crew(senders, func() {
+			for i := range int64(each) {
+				ch <- i
+			}
+		})
+		close(ch)
+		if <-sum != int64(senders)*int64(each)*int64(each-1)/2 {
+			die("chan: wrong sum")
+		}
+	})
+	emit(a, a.work, perOp(d, each*senders), "ns")
+}
+
+func oneshot(a *args) {
+	n := a.count(1000000)
+	d := timed(a, func() {
+		sum := 0
+		for i := range n {
+			ch := make(chan int, 1)
+			ch <- i
+			sum += <-ch
+		}
+		if sum != n*(n-1)/2 {
+			die("oneshot: wrong sum")
+		}
+	})
+	emit(a, a.work, perOp(d, n), "ns")
+}
+
+func mutex(a *args, actors int) {
+	each := a.count(2000000) / actors
+	d := timed(a, func() {
+		var m sync.Mutex
+		count := 0
+		crew(actors, func() {
+			for range each {
+				m.Lock()
+				count++
+				m.Unlock()
+			}
+		})
+		if count != each*actors {
+			die("mutex: lost count")
+		}
+	})
+	emit(a, a.work, perOp(d, each*actors), "ns")
+}
+
+// A channel of two: what Go's standard library has for a semaphore.
+func semaphore(a *args, actors int) {
+	n := 2000000
+	if actors > 1 {
+		n = 1000000
+	}
+	each := a.count(n) / actors
+	d := timed(a, func() {
+		sem := make(chan struct{}, 2)
+		crew(actors, func() {
+			for range each {
+				sem <- struct{}{}
+				<-sem
+			}
+		})
+	})
+	emit(a, a.work, perOp(d, each*actors), "ns")
+}
+
 func main() {
 	if len(os.Args) < 2 {
 		die("usage: WORK [--workers N] [--n N] [--warm 0|1] [--pin CPU]")
@@ -430,8 +530,30 @@ func main() {
 		memory(&a, true)
 	case "memory_parked":
 		memory(&a, false)
+	case "memory_fiber":
+		memory(&a, true)
 	case "cpu":
 		cpu(&a)
+	case "fiber_spawn":
+		spawnInside(&a)
+	case "fiber_spawn_one":
+		spawnEach(&a)
+	case "fiber_yield":
+		yield(&a, 1)
+	case "chan1":
+		channel(&a, 1)
+	case "chan4":
+		channel(&a, 4)
+	case "oneshot":
+		oneshot(&a)
+	case "mutex1":
+		mutex(&a, 1)
+	case "mutex4":
+		mutex(&a, 4)
+	case "semaphore1":
+		semaphore(&a, 1)
+	case "semaphore4":
+		semaphore(&a, 4)
 	default:
 		die("unknown work")
 	}

@@ -36,7 +36,9 @@ int main(int argc, char **argv) {
         work_memory(&a, 0);
     else if (strcmp(a.work, "cpu") == 0)
         work_cpu(&a);
-    else
+    else if (strcmp(a.work, "memory_fiber") == 0)
+        work_memory_fiber(&a);
+    else if (!work_straight(&a))
         peer_die("unknown work");
     return 0;
 }

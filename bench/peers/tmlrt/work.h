@@ -79,5 +79,7 @@ void work_timer(const peer_args_t *a);
 void work_sleeps(const peer_args_t *a);
 void work_memory(const peer_args_t *a, int sleeping);
 void work_cpu(const peer_args_t *a);
+void work_memory_fiber(const peer_args_t *a);
+int  work_straight(const peer_args_t *a); /* 0: no such work */
 
 #endif

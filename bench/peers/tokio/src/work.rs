@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{broadcast, mpsc, oneshot, Mutex, Notify, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::{die, emit, emit_latency, Args};
@@ -398,6 +398,140 @@ fn cpu(a: &Args) {
     emit(a, "cpu", ms(d), "ms");
 }
 
+fn chan(a: &Args, senders: usize) {
+    let (rt, each) = (runtime(a), a.count(2_000_000) / senders);
+    let (d, sum) = timed(a, &rt, || async move {
+        let (tx, mut rx) = mpsc::channel::<i64>(1024);
+        let receiver = tokio::spawn(async move {
+            let mut sum = 0;
+            while let Some(item) = rx.recv().await {
+                sum += item;
+            }
+            sum
+        });
+        let send = |tx: mpsc::Sender<i64>| async move {
+            for i in 0..each as i64 {
+                tx.send(i).await.unwrap();
+            }
+        };
+        join_all(
+            (0..senders)
+                .map(|_| tokio::spawn(send(tx.clone())))
+                .collect(),
+        )
+        .await;
+        drop(tx);
+        receiver.await.unwrap()
+    });
+    if sum as usize != senders * each * (each - 1) / 2 {
+        die("chan: wrong sum");
+    }
+    emit(a, &a.work, per(d, each * senders), "ns");
+}
+
+fn oneshots(a: &Args) {
+    let (rt, n) = (runtime(a), a.count(1_000_000));
+    let (d, sum) = timed(a, &rt, || async move {
+        let mut sum = 0;
+        for i in 0..n {
+            let (tx, rx) = oneshot::channel::<usize>();
+            tx.send(i).unwrap();
+            sum += rx.await.unwrap();
+        }
+        sum
+    });
+    if sum != n * (n - 1) / 2 {
+        die("oneshot: wrong sum");
+    }
+    emit(a, "oneshot", per(d, n), "ns");
+}
+
+/// In rounds, so that nobody lags: the figures are of delivery, not of loss.
+fn broadcasts(a: &Args) {
+    const LISTENERS: usize = 4;
+    const ROUND: usize = 512;
+    let (rt, n) = (runtime(a), a.count(500_000));
+    let all = n / ROUND * ROUND;
+    let (d, ()) = timed(a, &rt, || async move {
+        let (tx, _) = broadcast::channel::<i64>(1024);
+        let sem = Arc::new(Semaphore::new(0));
+        let mut tasks = Vec::new();
+        for _ in 0..LISTENERS {
+            let (mut rx, sem) = (tx.subscribe(), sem.clone());
+            tasks.push(tokio::spawn(async move {
+                sem.add_permits(1);
+                for i in 1..=all {
+                    rx.recv().await.unwrap();
+                    if i % ROUND == 0 {
+                        sem.add_permits(1);
+                    }
+                }
+            }));
+        }
+        for i in 0..all {
+            if i % ROUND == 0 {
+                sem.acquire_many(LISTENERS as u32).await.unwrap().forget();
+            }
+            tx.send(i as i64).unwrap();
+        }
+        join_all(tasks).await;
+    });
+    emit(a, "broadcast", per(d, n), "ns");
+}
+
+fn mutex(a: &Args, actors: usize) {
+    let (rt, each) = (runtime(a), a.count(2_000_000) / actors);
+    let (d, count) = timed(a, &rt, || async move {
+        let m = Arc::new(Mutex::new(0usize));
+        let lock = |m: Arc<Mutex<usize>>| async move {
+            for _ in 0..each {
+                *m.lock().await += 1;
+            }
+        };
+        join_all((0..actors).map(|_| tokio::spawn(lock(m.clone()))).collect()).await;
+        let count = *m.lock().await;
+        count
+    });
+    if count != each * actors {
+        die("mutex: lost count");
+    }
+    emit(a, &a.work, per(d, each * actors), "ns");
+}
+
+fn semaphore(a: &Args, actors: usize) {
+    let each = a.count(if actors == 1 { 2_000_000 } else { 1_000_000 }) / actors;
+    let rt = runtime(a);
+    let (d, free) = timed(a, &rt, || async move {
+        let sem = Arc::new(Semaphore::new(2));
+        let take = |sem: Arc<Semaphore>| async move {
+            for _ in 0..each {
+                drop(sem.acquire().await.unwrap());
+            }
+        };
+        join_all(
+            (0..actors)
+                .map(|_| tokio::spawn(take(sem.clone())))
+                .collect(),
+        )
+        .await;
+        sem.available_permits()
+    });
+    if free != 2 {
+        die("semaphore: lost a permit");
+    }
+    emit(a, &a.work, per(d, each * actors), "ns");
+}
+
+fn blocking(a: &Args) {
+    let (rt, n) = (runtime(a), a.count(50_000));
+    let (d, ()) = timed(a, &rt, || async move {
+        for _ in 0..n {
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        }
+    });
+    emit(a, "blocking", per(d, n), "ns");
+}
+
 pub fn run(a: &Args) {
     match a.work.as_str() {
         "spawn_inside" => spawn_inside(a),
@@ -415,6 +549,15 @@ pub fn run(a: &Args) {
         "memory_sleeping" => memory(a, true),
         "memory_parked" => memory(a, false),
         "cpu" => cpu(a),
+        "chan1" => chan(a, 1),
+        "chan4" => chan(a, 4),
+        "oneshot" => oneshots(a),
+        "broadcast" => broadcasts(a),
+        "mutex1" => mutex(a, 1),
+        "mutex4" => mutex(a, 4),
+        "semaphore1" => semaphore(a, 1),
+        "semaphore4" => semaphore(a, 4),
+        "blocking" => blocking(a),
         _ => die("unknown work"),
     }
 }
