@@ -7,6 +7,10 @@
  * record after a suspension: what is needed then hangs on the fiber. This file is compiled apart
  * from the whole-library optimisation, so that no caller's view of it can be kept across a switch.
  *
+ * A fiber that has not begun is three words in its task. The stack is taken by the first poll and
+ * given back with the drop, so that many that wait for their turn share few; everything else about
+ * the fiber lies at the top of its stack.
+ *
  * Cancellation: the request is a bit of the task's state word. A wait that sees it cancels its
  * operation and still waits for the acknowledgement; then the fiber goes on with TMLRT_ECANCELED.
  */
@@ -22,6 +26,7 @@
 #include "os.h"
 #include "stack.h"
 #include "task.h"
+#include "worker.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define FIBER__ASAN 1
@@ -31,24 +36,28 @@
 #endif
 #endif
 #if defined(FIBER__ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if defined(TMLRT__TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 
+typedef int32_t (*fiber__guard_t)(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result);
+
+/* At the top of the stack. Who runs the task touches it: the worker, or the fiber itself. */
 typedef struct tmlrt__fiber {
-    void            *context; /* the fiber's, while it is suspended */
-    void            *worker;  /* the worker's, while the fiber runs */
-    tmlrt_fiber_fn   fn;
-    void            *arg;
-    void            *value; /* what fn returned */
-    tmlrt__stack_t  *stack;
-    tmlrt__stacks_t *stacks; /* where the stack goes back to */
-    tmlrt_task_t    *task;
-    tmlrt_cx_t      *cx; /* of the poll under way */
-    uint32_t         shield;
-    bool             begun, ended;
+    void           *context; /* the fiber's, while it is suspended */
+    void           *worker;  /* the worker's, while the fiber runs */
+    tmlrt_task_t   *task;
+    tmlrt_cx_t     *cx; /* of the poll under way */
+    tmlrt__stack_t *stack;
+    tmlrt_fiber_fn  fn;
+    void           *arg;
+    fiber__guard_t  guard; /* or NULL */
+    void           *value; /* what fn returned */
+    uint32_t        shield;
+    int32_t         answer; /* of the poll: PENDING until it has ended */
 #if defined(FIBER__ASAN)
     void       *fake_stack, *worker_fake_stack;
     const void *worker_low;
@@ -58,6 +67,16 @@ typedef struct tmlrt__fiber {
     void *tsan_fiber, *tsan_worker;
 #endif
 } fiber_t;
+
+/* The state of the task. */
+typedef struct fiber__state {
+    tmlrt_fiber_fn fn; /* NULL: it has begun */
+    void          *arg;
+    union {
+        fiber__guard_t guard; /* before that */
+        fiber_t       *fiber; /* after */
+    } u;
+} fiber__state_t;
 
 /* ---- the two directions of the switch, with what the sanitizers want to be told ------------------- */
 
@@ -79,7 +98,8 @@ static void fiber__enter_fiber(fiber_t *f) {
 /* On the fiber's stack: back to the worker; returns when the fiber is resumed. */
 static void fiber__leave_fiber(fiber_t *f) {
 #if defined(FIBER__ASAN)
-    __sanitizer_start_switch_fiber(f->ended ? NULL : &f->fake_stack, f->worker_low, f->worker_size);
+    __sanitizer_start_switch_fiber(f->answer != TMLRT_PENDING ? NULL : &f->fake_stack,
+                                   f->worker_low, f->worker_size);
 #endif
 #if defined(TMLRT__TSAN)
     __tsan_switch_to_fiber(f->tsan_worker, 0);
@@ -90,23 +110,38 @@ static void fiber__leave_fiber(fiber_t *f) {
 #endif
 }
 
+static int32_t fiber__body(void *state, tmlrt_cx_t *cx, void *result) {
+    const fiber_t *f = state;
+    (void)cx;
+    *(void **)result = f->fn(f->arg);
+    return TMLRT_READY;
+}
+
 static void fiber__entry(void *arg) {
     fiber_t *f = arg;
 #if defined(FIBER__ASAN)
     __sanitizer_finish_switch_fiber(NULL, &f->worker_low, &f->worker_size);
 #endif
-    f->value = f->fn(f->arg);
-    f->ended = true;
+    int32_t r;
+    if (f->guard == NULL)
+        r = fiber__body(f, f->cx, &f->value);
+    else
+        r = f->guard(fiber__body, f, f->cx, &f->value);
+    f->answer = r == TMLRT_READY ? TMLRT_READY : TMLRT_PANICKED;
     fiber__leave_fiber(f);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------------- */
 
+static bool fiber__is_asked(const fiber_t *f) {
+    return f->shield == 0 && tmlrt__state_is_cancelled(&f->task->state);
+}
+
 /* Waits for the end of `op`. cancellable: a request to end the fiber cancels it. */
 static int fiber__wait(fiber_t *f, tmlrt_op_t *op, bool cancellable) {
     bool asked = false;
     for (;;) {
-        if (cancellable && !asked && f->shield == 0 && tmlrt__state_is_cancelled(&f->task->state)) {
+        if (cancellable && !asked && fiber__is_asked(f)) {
             tmlrt_op_cancel(op);
             asked = true;
         }
@@ -128,15 +163,44 @@ int tmlrt__await_always(tmlrt_op_t *op) {
 
 /* ---- the task type -------------------------------------------------------------------------------- */
 
-static void fiber__catch_on_this_thread(void);
+static tmlrt__atomic_u32 fiber__catching; /* process-wide: overflows are caught; for good */
+static void              fiber__catch_on_this_thread(void);
+
+/* What the fiber's own record takes of its stack, so that the first frame begins a line. */
+#define FIBER__ROOM ((sizeof(fiber_t) + 63u) & ~(size_t)63u)
+
+/* Takes a stack and lays the fiber out on it. NULL: no memory. */
+static fiber_t *fiber__begin(fiber__state_t *s, tmlrt_task_t *task, tmlrt__worker_t *w) {
+    uint32_t        cls = task->flags / TMLRT__TASK_STACK % TMLRT__STACK_CLASSES;
+    tmlrt__stack_t *stack = tmlrt__stack_get(task->host->stacks, &w->stacks, cls);
+    if (stack == NULL) return NULL;
+    fiber_t *f = (fiber_t *)(void *)(stack->high - FIBER__ROOM);
+    f->task = task;
+    f->stack = stack;
+    f->fn = s->fn;
+    f->arg = s->arg;
+    f->guard = s->u.guard;
+    f->shield = 0;
+    f->answer = TMLRT_PENDING;
+    f->context = tmlrt__fiber_make(stack->low, f, fiber__entry, f);
+#if defined(TMLRT__TSAN)
+    f->tsan_fiber = __tsan_create_fiber(0);
+#endif
+    s->fn = NULL;
+    s->u.fiber = f;
+    return f;
+}
 
 static int32_t fiber__poll(void *state, tmlrt_cx_t *cx, void *result) {
-    fiber_t          *f = state;
+    fiber__state_t   *s = state;
     tmlrt__current_t *cur = tmlrt__current(); /* this frame stays on this thread */
-    if (!f->begun && tmlrt__state_is_cancelled(&cx->task->state)) return TMLRT__POLL_CANCELLED;
-    fiber__catch_on_this_thread();
-    f->begun = true;
-    f->task = cx->task;
+    fiber_t          *f = s->u.fiber;
+    if (s->fn != NULL) {
+        if (tmlrt__state_is_cancelled(&cx->task->state)) return TMLRT__POLL_CANCELLED;
+        f = fiber__begin(s, cx->task, cur->worker);
+        if (f == NULL) return TMLRT__POLL_NOMEM;
+    }
+    if (tmlrt__load_relaxed(&fiber__catching) != 0) fiber__catch_on_this_thread();
     f->cx = cx;
     struct tmlrt__fiber *outer = cur->fiber;
     int (*outer_await)(tmlrt_op_t *) = cur->await;
@@ -148,63 +212,67 @@ static int32_t fiber__poll(void *state, tmlrt_cx_t *cx, void *result) {
     cur->fiber = outer;
     cur->await = outer_await;
     cur->busy = busy;
-    if (!f->ended) return TMLRT_PENDING;
-    memcpy(result, &f->value, sizeof f->value);
-    return TMLRT_READY;
+    if (f->answer == TMLRT_READY) *(void **)result = f->value;
+    return f->answer;
 }
 
+/* Not before: after a panic operations on the stack may have been in flight still. */
 static void fiber__drop(void *state) {
-    fiber_t *f = state;
+    const fiber__state_t *s = state;
+    if (s->fn != NULL) return; /* it never began */
+    fiber_t         *f = s->u.fiber;
+    tmlrt__worker_t *w = tmlrt__current()->worker;
+    tmlrt__stack_t  *stack = f->stack;
 #if defined(TMLRT__TSAN)
     __tsan_destroy_fiber(f->tsan_fiber);
 #endif
-    tmlrt__stack_put(f->stacks, f->stack);
+#if defined(FIBER__ASAN)
+    ASAN_UNPOISON_MEMORY_REGION(stack->low, (size_t)(stack->high - stack->low));
+#endif
+    tmlrt__stack_put(f->task->host->stacks, &w->stacks, stack);
 }
 
 static const tmlrt_task_type_t fiber__type = {
     .struct_size = sizeof(tmlrt_task_type_t),
     .name = "fiber",
-    .state_size = sizeof(fiber_t),
-    .state_align = _Alignof(fiber_t),
+    .state_size = sizeof(fiber__state_t),
+    .state_align = _Alignof(fiber__state_t),
     .result_size = sizeof(void *),
     .result_align = _Alignof(void *),
     .poll = fiber__poll,
     .drop = fiber__drop,
 };
 
-static uint32_t fiber__stack_class(const tmlrt_task_options_t *options) {
-    uint32_t cls = options != NULL ? options->stack_class : TMLRT_STACK_DEFAULT;
-    return (cls == TMLRT_STACK_DEFAULT ? TMLRT_STACK_MEDIUM : cls) - 1;
-}
-
 int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task_options_t *options,
              tmlrt_task_t **out) {
     if (fn == NULL) return TMLRT_EINVAL;
-    if (options != NULL && options->stack_class > TMLRT_STACK_HUGE) return TMLRT_EINVAL;
+    tmlrt_task_t  *task;
     tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
-    if (host == NULL) return TMLRT_ENORUNTIME;
-    if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
-    tmlrt__stack_t *stack = tmlrt__stack_get(host->stacks, fiber__stack_class(options));
-    if (stack == NULL) return TMLRT_ENOMEM;
-
-    tmlrt_task_t *task;
-    int           e = tmlrt__task_create(host, &fiber__type, options, true, &task);
-    if (e != TMLRT_OK) {
-        tmlrt__stack_put(host->stacks, stack);
-        return e;
+    int            e = tmlrt__task_create(host, &fiber__type, options, true, &task);
+    if (e != TMLRT_OK) return e;
+    uint32_t        cls = TMLRT_STACK_MEDIUM;
+    fiber__state_t *s = tmlrt__task_state(task);
+    s->fn = fn;
+    s->arg = arg;
+    s->u.guard = NULL;
+    if (options != NULL) {
+        if (options->stack_class != TMLRT_STACK_DEFAULT) cls = options->stack_class;
+        s->u.guard = options->guard;
     }
-    task->flags |= TMLRT__TASK_FIBER;
-    fiber_t *f = tmlrt__task_state(task);
-    *f = (fiber_t){.fn = fn, .arg = arg, .stack = stack, .stacks = host->stacks};
-    f->context = tmlrt__fiber_make(stack->low, stack->high, fiber__entry, f);
-#if defined(TMLRT__TSAN)
-    f->tsan_fiber = __tsan_create_fiber(0);
-#endif
+    task->flags |= (uint8_t)(TMLRT__TASK_FIBER | (cls - TMLRT_STACK_SMALL) * TMLRT__TASK_STACK);
     tmlrt__task_submit(task, out);
     return TMLRT_OK;
 }
 
 /* ---- calls on the running fiber --------------------------------------------------------------------- */
+
+/* As an operation of that kind, without one. */
+static int fiber__yield(fiber_t *f) {
+    if (fiber__is_asked(f)) return TMLRT_ECANCELED;
+    f->task->again = 1;
+    fiber__leave_fiber(f);
+    return fiber__is_asked(f) ? TMLRT_ECANCELED : TMLRT_OK;
+}
 
 int tmlrt_yield(void) {
     tmlrt__current_t *cur = tmlrt__current();
@@ -213,6 +281,7 @@ int tmlrt_yield(void) {
         tmlrt__latch_relax();
         return TMLRT_OK;
     }
+    if (cur->fiber != NULL) return fiber__yield(cur->fiber);
     tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_yield(&op);
     int e = tmlrt_op_await(&op);
@@ -243,8 +312,7 @@ int tmlrt_cancelled(void) {
 /* ---- overflow ---------------------------------------------------------------------------------------- */
 
 /* Process-wide, opt-in: the handlers that were there before ours. */
-static struct sigaction  fiber__former_segv, fiber__former_bus;
-static tmlrt__atomic_u32 fiber__catching;
+static struct sigaction fiber__former_segv, fiber__former_bus;
 
 #define FIBER__SIGNAL_STACK ((size_t)32 << 10)
 
@@ -286,7 +354,7 @@ static void fiber__free_signal_stack(void *ptr) {
 /* The handler needs a stack of its own on each thread that runs fibers. */
 static void fiber__catch_on_this_thread(void) {
     static _Thread_local bool done;
-    if (done || tmlrt__load_relaxed(&fiber__catching) == 0) return;
+    if (done) return;
     done = true;
     stack_t former;
     if (sigaltstack(NULL, &former) != 0 || (former.ss_flags & SS_DISABLE) == 0) return;

@@ -118,6 +118,7 @@ static void minder__main(void *arg) {
         else
             quiet = 0;
         if (quiet > MINDER__QUIET) {
+            tmlrt__stacks_trim(&rt->stacks);
             minder__sleep(rt);
             quiet = 0;
         } else {

@@ -32,16 +32,26 @@ struct tmlrt__stack_chunk {
     tmlrt__stack_t        stack[];
 };
 
-static const size_t stack__sizes[TMLRT__STACK_CLASSES] = {(size_t)16 << 10, (size_t)64 << 10,
-                                                          (size_t)256 << 10, (size_t)1 << 20};
+#define STACK__PERIOD 1024u /* puts between two looks at how many are too many */
+
+/* What a class keeps: in a cache; warm in the pool when little goes on; warm at most. */
+static const struct {
+    size_t   size;
+    uint32_t cached, few, most;
+} stack__class[TMLRT__STACK_CLASSES] = {{(size_t)16 << 10, 16, 64, 4096},
+                                        {(size_t)64 << 10, 16, 64, 2048},
+                                        {(size_t)256 << 10, 4, 16, 256},
+                                        {(size_t)1 << 20, 1, 4, 64}};
 
 size_t tmlrt__stack_size(uint32_t cls) {
-    size_t page = tmlrt__os_page(), size = stack__sizes[cls];
+    size_t page = tmlrt__os_page(), size = stack__class[cls].size;
     return (size + page - 1) / page * page;
 }
 
 void tmlrt__stacks_init(tmlrt__stacks_t *s, const tmlrt_allocator_t *mem) {
     *s = (tmlrt__stacks_t){.mem = mem};
+    for (uint32_t cls = 0; cls < TMLRT__STACK_CLASSES; cls++)
+        s->cls[cls].keep = stack__class[cls].few;
 }
 
 static size_t stack__record_bytes(uint32_t n) {
@@ -88,28 +98,76 @@ static tmlrt__stack_chunk_t *stack__new_chunk(tmlrt__stacks_t *s, uint32_t cls) 
         }
         c->stack[i].low = guard + page;
         c->stack[i].high = guard + slot;
-        c->stack[i].cls = cls;
+        c->stack[i].cls = (uint8_t)cls;
         c->stack[i].valgrind_id = (uint32_t)STACK__REGISTER(c->stack[i].low, c->stack[i].high);
     }
     return c;
 }
 
-/* Latch held. */
-static tmlrt__stack_t *stack__pop(tmlrt__stacks_t *s, uint32_t cls) {
+/* Latch held: a warm stack, or NULL. */
+static tmlrt__stack_t *stack__pop_warm(tmlrt__stacks_t *s, uint32_t cls) {
     tmlrt__stack_t *stack = s->cls[cls].warm;
-    if (stack != NULL) {
-        s->cls[cls].warm = stack->next;
-        s->cls[cls].warm_count--;
-        return stack;
-    }
-    stack = s->cls[cls].cold;
-    if (stack != NULL) s->cls[cls].cold = stack->next;
+    if (stack == NULL) return NULL;
+    s->cls[cls].warm = stack->next;
+    s->cls[cls].warm_count--;
+    if (s->cls[cls].warm_count < s->cls[cls].low) s->cls[cls].low = s->cls[cls].warm_count;
     return stack;
 }
 
-tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, uint32_t cls) {
+/* Latch held: one without memory, or NULL. One that had some was given back too early. */
+static tmlrt__stack_t *stack__pop_cold(tmlrt__stacks_t *s, uint32_t cls) {
+    tmlrt__stack_t *stack = s->cls[cls].cold;
+    if (stack == NULL) return NULL;
+    s->cls[cls].cold = stack->next;
+    if (stack->given_back && s->cls[cls].keep < stack__class[cls].most) s->cls[cls].keep++;
+    return stack;
+}
+
+/* Latch held: takes what is warm beyond `keep` out, as a list. */
+static tmlrt__stack_t *stack__take_excess(tmlrt__stacks_t *s, uint32_t cls) {
+    tmlrt__stack_t *excess = NULL;
+    while (s->cls[cls].warm_count > s->cls[cls].keep) {
+        tmlrt__stack_t *stack = stack__pop_warm(s, cls);
+        stack->next = excess;
+        excess = stack;
+    }
+    return excess;
+}
+
+/* No latch held: gives the memory of a list of stacks back, and files them. */
+static void stack__cool(tmlrt__stacks_t *s, tmlrt__stack_t *list) {
+    while (list != NULL) {
+        tmlrt__stack_t *stack = list;
+        list = stack->next;
+        tmlrt__os_give_back(stack->low, (size_t)(stack->high - stack->low));
+        tmlrt__latch_lock(&s->latch);
+        stack->given_back = true;
+        stack->next = s->cls[stack->cls].cold;
+        s->cls[stack->cls].cold = stack;
+        tmlrt__latch_unlock(&s->latch);
+    }
+}
+
+/* Latch held, now and then: fewer stay warm when some of them were not needed for long. */
+static void stack__end_period(tmlrt__stacks_t *s, uint32_t cls) {
+    uint32_t few = stack__class[cls].few, less = s->cls[cls].low / 2;
+    s->cls[cls].keep = s->cls[cls].keep > few + less ? s->cls[cls].keep - less : few;
+    s->cls[cls].low = s->cls[cls].warm_count;
+    s->cls[cls].puts = 0;
+}
+
+/* The cache is empty: a stack from the pool, and up to half a cache of warm ones. */
+static tmlrt__stack_t *stack__get_slowly(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache,
+                                         uint32_t cls) {
     tmlrt__latch_lock(&s->latch);
-    tmlrt__stack_t *stack = stack__pop(s, cls);
+    tmlrt__stack_t *stack = stack__pop_warm(s, cls), *more;
+    if (stack == NULL) stack = stack__pop_cold(s, cls);
+    while (cache->cls[cls].count < stack__class[cls].cached / 2 &&
+           (more = stack__pop_warm(s, cls)) != NULL) {
+        more->next = cache->cls[cls].first;
+        cache->cls[cls].first = more;
+        cache->cls[cls].count++;
+    }
     tmlrt__latch_unlock(&s->latch);
     if (stack != NULL) return stack;
 
@@ -126,20 +184,53 @@ tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, uint32_t cls) {
     return &c->stack[0];
 }
 
-void tmlrt__stack_put(tmlrt__stacks_t *s, tmlrt__stack_t *stack) {
-    uint32_t cls = stack->cls;
+tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
+    tmlrt__stack_t *stack = cache->cls[cls].first;
+    if (stack == NULL) return stack__get_slowly(s, cache, cls);
+    cache->cls[cls].first = stack->next;
+    cache->cls[cls].count--;
+    return stack;
+}
+
+/* The cache is full: half of it, which was put first, goes to the pool. */
+static void stack__spill(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
+    uint32_t         stay = cache->cls[cls].count / 2, n = cache->cls[cls].count - stay;
+    tmlrt__stack_t **link = &cache->cls[cls].first;
+    for (uint32_t i = 0; i < stay; i++)
+        link = &(*link)->next;
+    tmlrt__stack_t *list = *link;
+    *link = NULL;
+    cache->cls[cls].count = stay;
+
     tmlrt__latch_lock(&s->latch);
-    bool warm = s->cls[cls].warm_count < TMLRT__STACK_WARM;
-    if (warm) {
+    while (list != NULL) {
+        tmlrt__stack_t *stack = list;
+        list = stack->next;
         stack->next = s->cls[cls].warm;
         s->cls[cls].warm = stack;
         s->cls[cls].warm_count++;
     }
+    s->cls[cls].puts += n;
+    if (s->cls[cls].puts >= STACK__PERIOD) stack__end_period(s, cls);
+    tmlrt__stack_t *excess = stack__take_excess(s, cls);
     tmlrt__latch_unlock(&s->latch);
-    if (warm) return;
-    tmlrt__os_give_back(stack->low, (size_t)(stack->high - stack->low));
-    tmlrt__latch_lock(&s->latch);
-    stack->next = s->cls[cls].cold;
-    s->cls[cls].cold = stack;
-    tmlrt__latch_unlock(&s->latch);
+    stack__cool(s, excess);
+}
+
+void tmlrt__stack_put(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, tmlrt__stack_t *stack) {
+    uint32_t cls = stack->cls;
+    if (cache->cls[cls].count >= stack__class[cls].cached) stack__spill(s, cache, cls);
+    stack->next = cache->cls[cls].first;
+    cache->cls[cls].first = stack;
+    cache->cls[cls].count++;
+}
+
+void tmlrt__stacks_trim(tmlrt__stacks_t *s) {
+    for (uint32_t cls = 0; cls < TMLRT__STACK_CLASSES; cls++) {
+        tmlrt__latch_lock(&s->latch);
+        s->cls[cls].keep = stack__class[cls].few;
+        tmlrt__stack_t *excess = stack__take_excess(s, cls);
+        tmlrt__latch_unlock(&s->latch);
+        stack__cool(s, excess);
+    }
 }

@@ -240,6 +240,15 @@ static bool task__deadline_passed(tmlrt_task_t *task, tmlrt_cx_t *cx) {
     return tmlrt_op_poll(&x->deadline, cx) == TMLRT_READY;
 }
 
+/* The outcome of a poll that is over and did not say READY. */
+static uint8_t task__outcome_of(int32_t answer) {
+    switch (answer) {
+    case TMLRT__POLL_CANCELLED: return (uint8_t)-TMLRT_ECANCELED;
+    case TMLRT__POLL_NOMEM: return (uint8_t)-TMLRT_ENOMEM;
+    default: return (uint8_t)-TMLRT_EPANIC;
+    }
+}
+
 static void task__step_poll(tmlrt_task_t *task, tmlrt_cx_t *cx, bool cancelled) {
     bool fiber = (task->flags & TMLRT__TASK_FIBER) != 0;
     if (task__deadline_passed(task, cx)) {
@@ -258,7 +267,7 @@ static void task__step_poll(tmlrt_task_t *task, tmlrt_cx_t *cx, bool cancelled) 
     if (r == TMLRT_READY)
         task->has_result = 1;
     else
-        task->outcome = (uint8_t) - (r == TMLRT__POLL_CANCELLED ? TMLRT_ECANCELED : TMLRT_EPANIC);
+        task->outcome = task__outcome_of(r);
 }
 
 static void task__drop_result(tmlrt_task_t *task) {

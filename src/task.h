@@ -21,11 +21,14 @@
 
 /* Internal flag beside TMLRT_TASK_*: the state is a fiber's (fiber.c). */
 #define TMLRT__TASK_FIBER 0x80u
+/* Two bits: its stack class, counted from 0. */
+#define TMLRT__TASK_STACK 0x10u
 /* The same: a job of the blocking pool (blocking.c), never queued on a worker. */
 #define TMLRT__TASK_BLOCKING 0x40u
 
-/* Internal answer of a poll beside TMLRT_READY and the like: cancelled before it began. */
+/* Internal answers of a poll beside TMLRT_READY and the like: it ended before it began. */
 #define TMLRT__POLL_CANCELLED 3
+#define TMLRT__POLL_NOMEM     4
 
 /* What few tasks have: names, a spawn site, a deadline. From the host's allocator. */
 typedef struct tmlrt__task_extra {

@@ -34,6 +34,7 @@
 #include "parker.h"
 #include "rand.h"
 #include "reactor/reactor.h"
+#include "stack.h"
 #include "task.h"
 #include "timer.h"
 #include "waitlist.h"
@@ -68,9 +69,10 @@ typedef struct tmlrt__worker {
     bool          dispatching;  /* in the driver: wakes are announced once, at its end */
     tmlrt__rand_t rand;
 
-    tmlrt__heap_cache_t cache;
-    tmlrt__counters_t   count;
-    tmlrt__thread_t     thread;
+    tmlrt__heap_cache_t  cache;
+    tmlrt__stack_cache_t stacks; /* of fibers */
+    tmlrt__counters_t    count;
+    tmlrt__thread_t      thread;
 
     /* Others touch these. */
     tmlrt__atomic_ptr next;    /* swap by the taker, plain store by the owner into an empty one */

@@ -6,6 +6,10 @@
  *   figure_atomics in-place N  N tasks: spawned, joined at once (run inside the join), released
  *   figure_atomics detached N  N tasks: spawned without a handle, run
  *   figure_atomics wake N      N times: one task wakes another, which runs and waits again
+ *   figure_atomics fiber N     N empty fibers: spawned with a handle, joined when ended, released
+ *   figure_atomics switch N    N times: a fiber yields and comes back
+ *   figure_atomics mutex N     N times: a free mutex is locked and unlocked, in a fiber
+ *   figure_atomics channel N   N times: an item is sent and received, in a fiber, without a wait
  *
  * The tasks are spawned by a task, 1,000 at a time: what belongs to the batch weighs little.
  * There are two workers, as for any runtime that shares; the other one is kept in a poll, so that
@@ -67,8 +71,9 @@ static const tmlrt_task_type_t echo_type = {
 
 /* ---- the parent ----------------------------------------------------------------------------- */
 
-enum { LATE, IN_PLACE, DETACHED, WAKE, MODES };
-static const char *const mode_text[MODES] = {"late", "in-place", "detached", "wake"};
+enum { LATE, IN_PLACE, DETACHED, WAKE, FIBER, SWITCH, MUTEX, CHANNEL, MODES };
+static const char *const mode_text[MODES] = {"late",  "in-place", "detached", "wake",
+                                             "fiber", "switch",   "mutex",    "channel"};
 
 typedef struct parent {
     TMLRT_FRAME;
@@ -128,16 +133,61 @@ static int32_t parent_poll(void *state, tmlrt_cx_t *cx, void *result) {
 static const tmlrt_task_type_t parent_type =
     TMLRT_TASK_TYPE_RESULT(parent_t, int64_t, parent_poll, NULL);
 
+/* ---- fibers --------------------------------------------------------------------------------- */
+
+static void *empty_fiber(void *arg) {
+    return arg;
+}
+
+static void spawn_fibers(void) {
+    for (int i = 0; i < BATCH; i++)
+        figure_check(tmlrt_go(NULL, empty_fiber, NULL, NULL, &children[i]), "go");
+    for (int i = 0; i < BATCH; i++) {
+        figure_check(tmlrt_join(children[i], NULL), "join");
+        tmlrt_task_release(children[i]);
+    }
+}
+
+static void *measured_fiber(void *arg) {
+    const parent_t *p = arg;
+    tmlrt_mutex_t   mutex = TMLRT_SYNC_INIT;
+    tmlrt_chan_t   *chan = NULL;
+    int64_t         item = 0;
+    figure_check(tmlrt_chan_create(&chan, sizeof item, 16), "channel");
+    for (int b = 0; b < p->batches; b++) {
+        if (p->mode == FIBER) spawn_fibers();
+        for (int i = 0; p->mode == SWITCH && i < BATCH; i++)
+            figure_check(tmlrt_yield(), "yield");
+        for (int i = 0; p->mode == MUTEX && i < BATCH; i++) {
+            figure_check(tmlrt_mutex_lock(&mutex), "lock");
+            figure_check(tmlrt_mutex_unlock(&mutex), "unlock");
+        }
+        for (int i = 0; p->mode == CHANNEL && i < BATCH; i++) {
+            figure_check(tmlrt_chan_send(chan, &item), "send");
+            figure_check(tmlrt_chan_recv(chan, &item), "receive");
+        }
+    }
+    tmlrt_chan_release(chan);
+    return NULL;
+}
+
+static void run_fiber(tmlrt_runtime_t *rt, parent_t *parent) {
+    tmlrt_task_t *task = NULL;
+    figure_check(tmlrt_go(rt, measured_fiber, parent, NULL, &task), "go");
+    figure_check(tmlrt_join(task, NULL), "join");
+    tmlrt_task_release(task);
+}
+
 int main(int argc, char **argv) {
     tmlrt_runtime_t *rt = NULL;
     tmlrt_config_t   config = figure_config(2);
     parent_t         parent = {.op = TMLRT_OP_INIT};
     int64_t          sum = 0;
-    if (argc != 3) figure_die("figure_atomics late|in-place|detached|wake N");
+    if (argc != 3) figure_die("figure_atomics MODE N");
     while (parent.mode < MODES && strcmp(argv[1], mode_text[parent.mode]) != 0)
         parent.mode++;
     parent.batches = atoi(argv[2]) / BATCH;
-    if (parent.mode == MODES || parent.batches < 1) figure_die("late|in-place|detached|wake N");
+    if (parent.mode == MODES || parent.batches < 1) figure_die("figure_atomics MODE N");
     config.watchdog_ms = UINT32_MAX;
     int64_t want = parent.mode < DETACHED ? (int64_t)parent.batches * BATCH * (BATCH - 1) / 2 : 0;
 
@@ -153,7 +203,10 @@ int main(int argc, char **argv) {
         figure_check(tmlrt_spawn(rt, &echo_type, NULL, NULL, NULL), "spawn");
         figure_check(tmlrt_op_await(&first), "await");
     }
-    figure_check(tmlrt_runtime_block_on(rt, &parent_type, &parent, NULL, &sum), "block_on");
+    if (parent.mode >= FIBER)
+        run_fiber(rt, &parent);
+    else
+        figure_check(tmlrt_runtime_block_on(rt, &parent_type, &parent, NULL, &sum), "block_on");
     if (sum != want) figure_die("the results are wrong");
     if (parent.mode == WAKE) figure_check(tmlrt_waker_drop(&echo_waker), "drop");
     if (sem_post(&let_go) != 0) figure_die("semaphore");

@@ -110,4 +110,8 @@ measure late 3 2 "spawn, run, late join, release" || status=1
 measure in-place - - "spawn, join that runs it in place, release"
 measure detached - - "spawn detached, run"
 measure wake - - "a round of two tasks that wake each other"
+measure fiber - - "spawn an empty fiber, run, join, release"
+measure switch - - "a fiber yields and comes back"
+measure mutex - - "a free mutex locked and unlocked"
+measure channel - - "an item sent and received without a wait"
 exit $status

@@ -25,8 +25,11 @@ TMLRT_BEGIN_DECLS
 typedef void *(*tmlrt_fiber_fn)(void *arg);
 
 /* Spawns a fiber that runs fn(arg) on `rt` (NULL: the current runtime). Threads, options, handle
- * and errors as tmlrt_spawn; the stack's size is options->stack_class. A fiber that overflows its
- * stack hits a guard page: see tmlrt_fiber_catch_overflow. */
+ * and errors as tmlrt_spawn; the stack's size is options->stack_class. The stack is taken when the
+ * fiber runs first; without memory for one the fiber ends then, and its outcome is TMLRT_ENOMEM: fn
+ * has not been called (as with an abort before the first run, TMLRT_ECANCELED). A panic that
+ * options->guard catches ends the fiber alone, TMLRT_EPANIC. A fiber that overflows its stack hits a
+ * guard page: see tmlrt_fiber_catch_overflow. */
 TMLRT_API int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg,
                        const tmlrt_task_options_t *options, tmlrt_task_t **task);
 

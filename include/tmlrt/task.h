@@ -68,10 +68,14 @@ typedef struct tmlrt_task_options {
     uint32_t    flags;       /* TMLRT_TASK_*; unknown bits are refused */
     uint32_t    stack_class; /* fibers: TMLRT_STACK_* */
     int64_t     deadline;    /* absolute, ns on tmlrt_now: past it the task is aborted; 0: none */
+    /* Fibers: the panic guard, as of a task type, or NULL. It is called once, on the fiber's own
+     * stack, and the body suspends and moves between workers inside it: after the body it may not
+     * rely on the thread it was called on. It passes its arguments on and uses none of them. */
+    int32_t (*guard)(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result);
 } tmlrt_task_options_t;
 
 #define TMLRT_TASK_OPTIONS_INIT                                                                    \
-    { sizeof(tmlrt_task_options_t), NULL, NULL, 0, 0, 0 }
+    { sizeof(tmlrt_task_options_t), NULL, NULL, 0, 0, 0, NULL }
 
 #define TMLRT_SITE_TEXT_(line) #line
 #define TMLRT_SITE_LINE_(line) TMLRT_SITE_TEXT_(line)
