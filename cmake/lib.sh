@@ -92,7 +92,7 @@ need() {
 need_build() { need cmake ninja-build gcc libc6-dev pkg-config libhttp-parser-dev libpq-dev; }
 need_test() {
     need_build
-    need libcmocka-dev python3 curl wrk strace
+    need libcmocka-dev python3 curl wrk strace gdb
 }
 need_clang() {
     need clang libc6-dev llvm

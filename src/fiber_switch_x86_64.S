@@ -53,6 +53,7 @@ SYM(tmlrt__fiber_switch):
     stmxcsr (%rsp)
     fnstcw  4(%rsp)
 
+    /* The rules above hold on either stack: they count from rsp. */
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
 
@@ -62,16 +63,22 @@ SYM(tmlrt__fiber_switch):
     .cfi_adjust_cfa_offset -8
     popq    %r15
     .cfi_adjust_cfa_offset -8
+    .cfi_restore %r15
     popq    %r14
     .cfi_adjust_cfa_offset -8
+    .cfi_restore %r14
     popq    %r13
     .cfi_adjust_cfa_offset -8
+    .cfi_restore %r13
     popq    %r12
     .cfi_adjust_cfa_offset -8
+    .cfi_restore %r12
     popq    %rbx
     .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
     popq    %rbp
     .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
     ret
     .cfi_endproc
     END(tmlrt__fiber_switch)
