@@ -63,7 +63,7 @@ static char output[1 << 16];
 
 /* Runs gdb on this program; all that it prints goes to `output`. */
 static bool run_gdb(void) {
-    char self[4096], command[8192];
+    char    self[4096], command[8192];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     require(n > 0);
     self[n] = '\0';
@@ -81,8 +81,8 @@ static bool run_gdb(void) {
 
 /* Each frame in turn, after `at`; the end of the last one. */
 static const char *expect_frames(const char *at) {
-    static const char *const frames[] = {"stop_here",       "inner_function", "outer_function",
-                                         "debugged_fiber",  "fiber__body",    "fiber__entry",
+    static const char *const frames[] = {"stop_here",      "inner_function", "outer_function",
+                                         "debugged_fiber", "fiber__body",    "fiber__entry",
                                          "tmlrt__fiber_s"}; /* _start, _switch */
     for (size_t i = 0; at != NULL && i < sizeof frames / sizeof frames[0]; i++) {
         const char *found = strstr(at, frames[i]);
