@@ -62,6 +62,7 @@ typedef struct tmlrt__fiber {
     void       *fake_stack, *worker_fake_stack;
     const void *worker_low;
     size_t      worker_size;
+    bool        over; /* it will not be resumed: its fake stack goes */
 #endif
 #if defined(TMLRT__TSAN)
     void *tsan_fiber, *tsan_worker;
@@ -98,8 +99,7 @@ static void fiber__enter_fiber(fiber_t *f) {
 /* On the fiber's stack: back to the worker; returns when the fiber is resumed. */
 static void fiber__leave_fiber(fiber_t *f) {
 #if defined(FIBER__ASAN)
-    __sanitizer_start_switch_fiber(f->answer != TMLRT_PENDING ? NULL : &f->fake_stack,
-                                   f->worker_low, f->worker_size);
+    __sanitizer_start_switch_fiber(f->over ? NULL : &f->fake_stack, f->worker_low, f->worker_size);
 #endif
 #if defined(TMLRT__TSAN)
     __tsan_switch_to_fiber(f->tsan_worker, 0);
@@ -128,6 +128,11 @@ static void fiber__entry(void *arg) {
     else
         r = f->guard(fiber__body, f, f->cx, &f->value);
     f->answer = r == TMLRT_READY ? TMLRT_READY : TMLRT_PANICKED;
+#if defined(FIBER__ASAN)
+    /* Operations in flight may lie in frames of the fake stack: that goes with the drop. */
+    if (r != TMLRT_READY) fiber__leave_fiber(f);
+    f->over = true;
+#endif
     fiber__leave_fiber(f);
 }
 
@@ -182,6 +187,9 @@ static fiber_t *fiber__begin(fiber__state_t *s, tmlrt_task_t *task, tmlrt__worke
     f->guard = s->u.guard;
     f->shield = 0;
     f->answer = TMLRT_PENDING;
+#if defined(FIBER__ASAN)
+    f->over = false;
+#endif
     f->context = tmlrt__fiber_make(stack->low, f, fiber__entry, f);
 #if defined(TMLRT__TSAN)
     f->tsan_fiber = __tsan_create_fiber(0);
@@ -227,6 +235,7 @@ static void fiber__drop(void *state) {
     __tsan_destroy_fiber(f->tsan_fiber);
 #endif
 #if defined(FIBER__ASAN)
+    if (f->answer != TMLRT_READY) fiber__enter_fiber(f); /* to end its fake stack */
     ASAN_UNPOISON_MEMORY_REGION(stack->low, (size_t)(stack->high - stack->low));
 #endif
     tmlrt__stack_put(f->task->host->stacks, &w->stacks, stack);
