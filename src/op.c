@@ -175,6 +175,14 @@ static void op__waker_refresh(tmlrt__op_t *op, const tmlrt_cx_t *cx) {
     op__waker_end(old);
 }
 
+/* The same for one made of others, whose end it is that wakes: all that is in flight in it. A poll of
+ * it would do that as well, but while they are being cancelled they are not polled. */
+static void op__visit_refresh(tmlrt__op_t *op, void *cx) {
+    if (op->phase != TMLRT__OP_FLIGHT && op->phase != TMLRT__OP_BACKOFF) return;
+    op__waker_refresh(op, cx);
+    if (op->cls->each != NULL) op->cls->each(op, op__visit_refresh, cx);
+}
+
 /* ---- the list of operations in flight -------------------------------------------------------- */
 
 tmlrt__op_list_t *tmlrt__op_list_of(const tmlrt_cx_t *cx) {
@@ -356,8 +364,11 @@ static int32_t op__check_backoff(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 }
 
 static int32_t op__check(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    if (op->reason != 0) {
+        op__visit_refresh(op, cx);
+        return op__cancel_step(op);
+    }
     op__waker_refresh(op, cx);
-    if (op->reason != 0) return op__cancel_step(op);
     if (op->phase == TMLRT__OP_BACKOFF) return op__check_backoff(op, cx);
 
     uint32_t c = tmlrt__op_ctl(op);
@@ -472,7 +483,7 @@ int32_t tmlrt__op_list_drain(tmlrt__op_list_t *list, tmlrt_cx_t *cx, const void 
         tmlrt__op_t mark = {.phase = TMLRT__OP_IDLE};
         op__link_after(&mark, op);
         if (op__in_flight(op) && op__lies_in(op, base, size)) {
-            if (cx != NULL) op__waker_refresh(op, cx);
+            if (cx != NULL) op__visit_refresh(op, cx);
             tmlrt_op_cancel((tmlrt_op_t *)op);
         }
         next = mark.next;

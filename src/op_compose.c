@@ -18,20 +18,21 @@ static bool set__is_ended(tmlrt_op_t *child) {
     return phase == TMLRT__OP_ENDED || phase == TMLRT__OP_IDLE;
 }
 
-/* Asks every child to end; READY when all have. */
-static int32_t set__cancel_all(const tmlrt__op_t *op) {
+/* Asks every child to end; READY when all have. `cx`, where there is one, is who waits for that. */
+static int32_t set__cancel_all(const tmlrt__op_t *op, tmlrt_cx_t *cx) {
     int32_t r = TMLRT_READY;
     for (size_t i = 0; i < op->u.set.n; i++) {
         tmlrt_op_t *child = op->u.set.ops[i];
         if (set__is_ended(child)) continue;
         tmlrt_op_cancel(child);
-        if (!set__is_ended(child)) r = TMLRT_PENDING;
+        if (set__is_ended(child)) continue;
+        if (cx == NULL || tmlrt_op_poll(child, cx) != TMLRT_READY) r = TMLRT_PENDING;
     }
     return r;
 }
 
 static int32_t set__cancel(tmlrt__op_t *op, int reason) {
-    if (set__cancel_all(op) != TMLRT_READY) return TMLRT_PENDING;
+    if (set__cancel_all(op, NULL) != TMLRT_READY) return TMLRT_PENDING;
     bool won = op->u.set.winner < op->u.set.n;
     op->result = won ? (int64_t)op->u.set.winner : reason;
     return TMLRT_READY;
@@ -56,7 +57,7 @@ static int32_t any__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     size_t n = op->u.set.n;
     for (size_t i = 0; i < n && op->u.set.winner == n; i++)
         if (tmlrt_op_poll(op->u.set.ops[i], cx) == TMLRT_READY) op->u.set.winner = i;
-    if (op->u.set.winner == n || set__cancel_all(op) != TMLRT_READY) return TMLRT_PENDING;
+    if (op->u.set.winner == n || set__cancel_all(op, cx) != TMLRT_READY) return TMLRT_PENDING;
     op->result = (int64_t)op->u.set.winner;
     return TMLRT_READY;
 }

@@ -89,15 +89,15 @@ static void read_close(thing_t *t) {
 
 /* ---- semaphore: n permits at a time; `given` are releases ------------------------------------- */
 
-static void sem_open(thing_t *t) {
+static void permits_open(thing_t *t) {
     require(tmlrt_semaphore_init(&t->u.sem, 0) == TMLRT_OK);
 }
 
-static void sem_prepare(thing_t *t, int who) {
+static void permits_prepare(thing_t *t, int who) {
     tmlrt_op_acquire(&t->op[who][0], &t->u.sem, t->kind->n);
 }
 
-static void sem_give(thing_t *t) {
+static void permits_give(thing_t *t) {
     if (t->given != t->taken) return;
     /* One by one: the waiter has to hold out for all of them. */
     for (int i = 0; i < t->kind->n; i++)
@@ -105,7 +105,7 @@ static void sem_give(thing_t *t) {
     t->given++;
 }
 
-static void sem_close(thing_t *t) {
+static void permits_close(thing_t *t) {
     int64_t left = (t->given - t->taken) * t->kind->n;
     require(left >= 0 && tmlrt_semaphore_permits(&t->u.sem) == left);
     if (left > 0) require(tmlrt_semaphore_try_acquire(&t->u.sem, left) == TMLRT_OK);
@@ -342,8 +342,10 @@ static void broadcast_prepare(thing_t *t, int who) {
 }
 
 static void broadcast_give(thing_t *t) {
-    uint64_t item = (uint64_t)++t->given;
-    require(item <= 64 && tmlrt_broadcast_send(t->broadcast, &item) == 2);
+    uint64_t item = (uint64_t)t->given + 1;
+    if (item > t->seen[FIRST] + 32 || item > t->seen[BEHIND] + 32) return;
+    t->given++;
+    require(tmlrt_broadcast_send(t->broadcast, &item) == 2);
 }
 
 static void broadcast_ended(thing_t *t, int who, int64_t result) {
@@ -463,8 +465,10 @@ const kind_t kinds[] = {
     {"mutex", 0, 0, lock_open, lock_prepare, lock_give, take_one, lock_close},
     {"write lock", 0, 1, lock_open, lock_prepare, lock_give, take_one, lock_close},
     {"read lock", 0, 0, read_open, read_prepare, read_give, read_ended, read_close},
-    {"semaphore of one", 0, 1, sem_open, sem_prepare, sem_give, take_one, sem_close},
-    {"semaphore of many", 0, 5, sem_open, sem_prepare, sem_give, take_one, sem_close},
+    {"semaphore of one", 0, 1, permits_open, permits_prepare, permits_give, take_one,
+     permits_close},
+    {"semaphore of many", 0, 5, permits_open, permits_prepare, permits_give, take_one,
+     permits_close},
     {"barrier", KIND_ALONE, 0, barrier_open, barrier_prepare, barrier_give, end_nothing,
      barrier_close},
     {"once", 0, 0, once_open, once_prepare, once_give, once_ended, once_close},

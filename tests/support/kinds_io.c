@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,11 +35,9 @@ static void *fiber_until_told(void *arg) {
     return &t->value;
 }
 
-static sem_t job_told; /* one thing of this kind at a time */
-
 static void *job_until_told(void *arg) {
     thing_t *t = arg;
-    while (sem_wait(&job_told) != 0) {
+    while (sem_wait(&t->told) != 0) {
     }
     return &t->value;
 }
@@ -52,7 +49,7 @@ void join_prepare(thing_t *t, int who) {
         if (t->kind->n == 0) {
             require(tmlrt_go(t->rt, fiber_until_told, t, NULL, &t->task) == TMLRT_OK);
         } else {
-            require(sem_init(&job_told, 0, 0) == 0);
+            require(sem_init(&t->told, 0, 0) == 0);
             require(tmlrt_spawn_blocking(t->rt, job_until_told, t, TMLRT_BLOCKING_GENERAL, NULL,
                                          &t->task) == TMLRT_OK);
         }
@@ -66,7 +63,7 @@ void join_give(thing_t *t) {
     if (t->kind->n == 0)
         require(tmlrt_notify_one(&t->notify) == TMLRT_OK);
     else
-        require(sem_post(&job_told) == 0);
+        require(sem_post(&t->told) == 0);
 }
 
 void join_ended(thing_t *t, int who, int64_t result) {
@@ -125,6 +122,7 @@ void bytes_prepare(thing_t *t, int who) {
 }
 
 void bytes_give(thing_t *t) {
+    if (t->given - t->taken >= 64) return;
     unsigned char byte = (unsigned char)++t->given;
     if (t->kind->n == 0)
         require(tmlrt_try_write(t->sock2, &byte, 1) == 1);
