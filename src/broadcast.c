@@ -220,7 +220,13 @@ int tmlrt_broadcast_create(tmlrt_broadcast_t **out, size_t item_size, size_t cap
         tmlrt__mem_put(&tmlrt__mem_default, bc, sizeof *bc, BC__ALIGN);
         return TMLRT_ENOMEM;
     }
+    tmlrt__atomic_make(&bc->waiters.latch.held, 0);
+    tmlrt__atomic_make(&bc->waiters.rounds, 0);
+    tmlrt__atomic_make(&bc->sent, 0);
+    tmlrt__atomic_make(&bc->closed, 0);
     tmlrt__atomic_make(&bc->refs, 1);
+    for (size_t i = 0; i < bc->capacity; i++)
+        tmlrt__atomic_make(&bc__slot(bc, i)->latch.held, 0);
     *out = bc;
     return TMLRT_OK;
 }
@@ -234,6 +240,13 @@ void tmlrt_broadcast_release(tmlrt_broadcast_t *bc) {
     if (bc == NULL) return;
     /* release: our use is over; acquire: so is everybody's; pairs [CH-3] */
     if (tmlrt__fetch_sub_acq_rel(&bc->refs, 1) != 1) return;
+    for (size_t i = 0; i < bc->capacity; i++)
+        tmlrt__atomic_unmake(&bc__slot(bc, i)->latch.held);
+    tmlrt__atomic_unmake(&bc->waiters.latch.held);
+    tmlrt__atomic_unmake(&bc->waiters.rounds);
+    tmlrt__atomic_unmake(&bc->sent);
+    tmlrt__atomic_unmake(&bc->closed);
+    tmlrt__atomic_unmake(&bc->refs);
     tmlrt__mem_put(&tmlrt__mem_default, bc->slots, bc__slots_bytes(bc), BC__ALIGN);
     tmlrt__mem_put(&tmlrt__mem_default, bc, sizeof *bc, BC__ALIGN);
 }
@@ -243,6 +256,7 @@ int tmlrt_broadcast_subscribe(tmlrt_broadcast_t *bc, tmlrt_subscription_t **out)
     tmlrt_subscription_t *sub =
         (tmlrt_subscription_t *)tmlrt__mem_zero(&tmlrt__mem_default, sizeof *sub, BC__ALIGN);
     if (sub == NULL) return TMLRT_ENOMEM;
+    tmlrt__atomic_make(&sub->busy, 0);
     sub->bc = tmlrt_broadcast_retain(bc);
     tmlrt__latch_lock(&bc->waiters.latch);
     sub->next = tmlrt__load_relaxed(&bc->sent);
@@ -258,6 +272,7 @@ void tmlrt_subscription_release(tmlrt_subscription_t *sub) {
     tmlrt__latch_lock(&bc->waiters.latch);
     bc->subscribers--;
     tmlrt__latch_unlock(&bc->waiters.latch);
+    tmlrt__atomic_unmake(&sub->busy);
     tmlrt__mem_put(&tmlrt__mem_default, sub, sizeof *sub, BC__ALIGN);
     tmlrt_broadcast_release(bc);
 }
