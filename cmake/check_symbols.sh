@@ -28,9 +28,11 @@ quiet() {
 
 nm -D --defined-only "$shared" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
     sort -u >"$work/exported"
-{ grep -vE '^tmlrt_[a-z]' "$work/exported" || true; } | quiet "exported, but not the API's"
+{ grep -vE '^(tmlrt|tml)_[a-z]' "$work/exported" || true; } | quiet "exported, but not the API's"
+# Names of TML's own primitives of the operating system.
+{ grep -E '^tml_(mutex|rwlock|condvar|thread)_' "$work/exported" || true; } | quiet "TML's own name"
 nm -g --defined-only "$static" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u |
-    { grep -vE '^tmlrt_' || true; } | quiet "extern without the prefix in $(basename "$static")"
+    { grep -vE '^(tmlrt_|tml_[a-z])' || true; } | quiet "extern without the prefix in $(basename "$static")"
 
 python3 - "$ROOT/include" >"$work/declared" <<'END'
 import pathlib, re, sys
@@ -39,7 +41,7 @@ for header in pathlib.Path(sys.argv[1]).rglob("*.h"):
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", header.read_text(encoding="utf-8"), flags=re.S)
     text = re.sub(r"^\s*#(?:[^\n]*\\\n)*[^\n]*", " ", text, flags=re.M)
     for declaration in re.findall(r"\bTMLRT_API\b([^;{]*)", text):
-        name = re.search(r"\b(tmlrt_\w+)\s*[(\[]", declaration + "(")
+        name = re.search(r"\b((?:tmlrt|tml)_\w+)\s*[(\[]", declaration + "(")
         if name:
             names.add(name.group(1))
 print("\n".join(sorted(names)))
@@ -57,6 +59,11 @@ sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic" |
     quiet "needed besides libc"
 readelf -lW "$shared" | { grep 'GNU_STACK.*RWE' || true; } | quiet "an executable stack"
 sed -n '/TEXTREL/p' <<<"$dynamic" | quiet "relocations in the code"
+
+# Each drop-in symbol has a test.
+{ grep '^tml_' "$work/exported" || true; } | while read -r name; do
+    grep -qE "\\b$name\\b *\\(" "$ROOT"/tests/api_tml_*.c || echo "$name"
+done | quiet "in no test (tests/api_tml_*.c)"
 
 echo "symbols: $(wc -l <"$work/exported") exported, SONAME $soname"
 exit $failed

@@ -27,6 +27,7 @@
 #include <tmlrt/error.h>
 #include <tmlrt/fd.h>
 #include <tmlrt/fiber.h>
+#include <tmlrt/main.h>
 #include <tmlrt/net.h>
 #include <tmlrt/notify.h>
 #include <tmlrt/op.h>

@@ -16,6 +16,7 @@
 
 #define CONFIG__BLOCKING_THREADS 512
 #define CONFIG__BLOCKING_QUEUE   65536
+#define CONFIG__SHUTDOWN_MS      1000
 
 typedef struct config__word {
     const char *word;
@@ -86,6 +87,7 @@ static int config__merge(tmlrt_config_t *c, uint64_t *workers, uint64_t *watchdo
     if (e == TMLRT_OK)
         e = config__env_u32("TMLRT_BLOCKING_THREADS", TMLRT_MAX_BLOCKING, &c->blocking_threads);
     if (e == TMLRT_OK) e = config__env_u32("TMLRT_BLOCKING_QUEUE", UINT32_MAX, &c->blocking_queue);
+    if (e == TMLRT_OK) e = config__env_u32("TMLRT_SHUTDOWN_MS", UINT32_MAX, &c->shutdown_ms);
     if (c->thread_name == NULL) c->thread_name = config__env("TMLRT_THREAD_NAME");
     return e;
 }
@@ -125,6 +127,9 @@ int tmlrt__config_resolve(const tmlrt_config_t *config, tmlrt__settings_t *out) 
     out->watchdog_ms = watchdog == 0 ? 1000 : watchdog == UINT32_MAX ? 0 : (uint32_t)watchdog;
     out->blocking_threads = c.blocking_threads != 0 ? c.blocking_threads : CONFIG__BLOCKING_THREADS;
     out->blocking_queue = c.blocking_queue != 0 ? c.blocking_queue : CONFIG__BLOCKING_QUEUE;
+    out->shutdown_ms = c.shutdown_ms == 0            ? CONFIG__SHUTDOWN_MS
+                       : c.shutdown_ms == UINT32_MAX ? 0
+                                                     : c.shutdown_ms;
     out->seed = c.seed != 0 ? c.seed : (uint64_t)tmlrt__os_now();
     strcpy(out->thread_name, c.thread_name != NULL ? c.thread_name : "tmlrt");
     out->mem = c.allocator != NULL ? *c.allocator : tmlrt__mem_default;

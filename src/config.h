@@ -21,6 +21,7 @@ typedef struct tmlrt__settings {
     uint32_t          reactor;
     uint32_t          watchdog_ms; /* 0: off */
     uint32_t          blocking_threads, blocking_queue;
+    uint32_t          shutdown_ms; /* the grace of tmlrt_main */
     uint64_t          seed;
     char              thread_name[TMLRT__NAME_MAX + 1];
     tmlrt_allocator_t mem;

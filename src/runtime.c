@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "default.h"
+
 /* ---- create and destroy ------------------------------------------------------------------------ */
 
 static void runtime__worker_main(void *arg) {
@@ -158,6 +160,7 @@ int tmlrt_runtime_destroy(tmlrt_runtime_t *rt) {
         e = tmlrt_runtime_shutdown(rt, 0, NULL);
         if (e != TMLRT_OK && e != TMLRT_ETIMEDOUT) return e;
     }
+    tmlrt__default_forget(rt);
     tmlrt__scheduler_see_off(&rt->sched);
     tmlrt__blocking_end(&rt->blocking);
     runtime__stop_threads(rt);

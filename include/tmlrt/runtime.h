@@ -83,10 +83,12 @@ typedef struct tmlrt_config {
                                   TMLRT_BLOCKING_THREADS */
     uint32_t blocking_queue;   /* jobs that may wait for one of them; default 65,536;
                                   TMLRT_BLOCKING_QUEUE */
+    uint32_t shutdown_ms;      /* tmlrt_main: how long tasks have to end by themselves; UINT32_MAX:
+                                  not at all; default 1,000; TMLRT_SHUTDOWN_MS */
 } tmlrt_config_t;
 
 #define TMLRT_CONFIG_INIT                                                                          \
-    { sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+    { sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /* Makes a runtime. `config` may be NULL (all defaults). Owns: *rt is the caller's until
  * tmlrt_runtime_destroy; strings and structs of the config are copied.

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tml_task.h: a future of TML's old kind while something polls it: a task of the runtime
+ * (tml_executor.c), or a thread in tml_block_on. It knows how it is woken, what its present poll has
+ * registered, and who waits for its end.
+ *
+ * Ownership: references. One of the slot's finder while he wakes, one of the executor's table, one
+ * of whoever polls it.
+ */
+#ifndef TMLRT__TML_TASK_H
+#define TMLRT__TML_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tmlrt/notify.h>
+#include <tmlrt/op.h>
+#include <tmlrt/tml.h>
+
+#include "atomic.h"
+
+/* One who waits: a future (its slot), or a task of the runtime (a waker). */
+typedef struct tmlrt__tml_waiter {
+    struct tmlrt__tml_waiter *next;
+    void                     *slot;  /* or NULL */
+    tmlrt_waker_t             waker; /* where slot is NULL */
+} tmlrt__tml_waiter_t;
+
+typedef struct tmlrt__tml_task {
+    tmlrt__latch_t latch; /* guards refs and task */
+    uint32_t       refs;
+    tmlrt_task_t  *task;   /* that polls it: a handle; NULL: not begun, ended, or a thread */
+    tmlrt_notify_t notify; /* where a thread polls it */
+    void          *slot;   /* constant until the end */
+
+    uint64_t     id;       /* constant, as the next five */
+    TmlExecutor *executor; /* NULL: tml_block_on */
+    TmlPollFn    poll;
+    TmlGuardFn   guard; /* or NULL */
+    bool         keeps; /* its result outlives it */
+    bool         is_thread;
+    void        *state; /* of the poller; its own copy where size is not 0 */
+    size_t       size;
+
+    int64_t due;     /* of the poller, as the next three: when to poll again; reset by each poll */
+    bool    waits;   /* something will wake it */
+    bool    yielded; /* it wants another turn at once */
+    int64_t pause;   /* before it is polled again where nothing is registered */
+
+    bool                    ended; /* under the executor's latch, as all below */
+    bool                    begun;
+    TmlPoll                 result;
+    tmlrt__tml_waiter_t    *joiners;
+    struct tmlrt__tml_task *next;    /* of the bucket */
+    struct tmlrt__tml_task *waiting; /* of those that the next run starts */
+} tmlrt__tml_task_t;
+
+/* Makes one with one reference and a slot; copies the state where `size` is not 0. NULL: no memory. */
+tmlrt__tml_task_t *tmlrt__tml_task_new(TmlPollFn poll, void *state, size_t size);
+
+void tmlrt__tml_task_ref(tmlrt__tml_task_t *t);
+void tmlrt__tml_task_unref(tmlrt__tml_task_t *t); /* the last one frees it */
+
+/* Ends what only the poller needs: state, slot, handle. Wakers find nobody any more. */
+void tmlrt__tml_task_retire(tmlrt__tml_task_t *t);
+
+/* Any thread, no lock held. */
+void tmlrt__tml_task_wake(tmlrt__tml_task_t *t);
+
+/* The poller: one poll, inside the guard. False: it panicked. `fresh`: it was woken by somebody (or
+ * begins), not by the end of its pause. */
+bool tmlrt__tml_task_poll(tmlrt__tml_task_t *t, bool fresh, TmlPoll *out);
+
+/* After a poll that said Pending: when the next one is due, on tmlrt_now. */
+int64_t tmlrt__tml_task_next(tmlrt__tml_task_t *t);
+
+/* The future that this thread polls, or NULL. */
+tmlrt__tml_task_t *tmlrt__tml_here(void);
+
+/* The wake_fn of wakers made here; their data is a slot. */
+void tmlrt__tml_wake(void *slot);
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* Who is to be woken by a function that was called with `cx` (see the header's words): allocated; it
+ * counts as registered. NULL: nobody, or no memory. */
+tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx);
+
+/* Under the list's latch: adds `w`; false: the list has it already. */
+bool tmlrt__tml_waiter_add(tmlrt__tml_waiter_t **list, tmlrt__tml_waiter_t *w);
+
+/* No lock held: wakes all of a list that was taken out, and frees it. */
+void tmlrt__tml_waiters_wake(tmlrt__tml_waiter_t *list);
+void tmlrt__tml_waiter_free(tmlrt__tml_waiter_t *w); /* of NULL: nothing */
+
+#endif
