@@ -36,3 +36,10 @@ endforeach()
 if(example_http)
     add_subdirectory(examples/http)
 endif()
+
+# The programs in LLVM IR, against an installed library.
+if(TMLRT_BUILD_TESTS AND TMLRT_INSTALL AND NOT WIN32 AND NOT TMLRT_TEST_LAUNCHER)
+    add_test(NAME example_tml COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_ir.sh"
+        "${CMAKE_BINARY_DIR}" "${TMLRT_SANITIZE}")
+    tmlrt_test_properties(example_tml example)
+endif()

@@ -11,7 +11,7 @@ install(TARGETS tmlrt tmlrt_static EXPORT tmlrt_targets
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-    FILES_MATCHING PATTERN "*.h")
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.ll")
 install(EXPORT tmlrt_targets NAMESPACE tmlrt:: FILE tmlrt-targets.cmake DESTINATION ${package_dir})
 
 configure_package_config_file(

@@ -1,0 +1,32 @@
+; SPDX-License-Identifier: MIT
+;
+; poll.aarch64-linux-gnu.ll: for drop_in.ll: poll functions that return a TmlPoll as this target passes it
+; in two registers.
+
+define internal [2 x i64] @sleeper_poll(ptr %s, ptr %cx) #0 {
+  %out = alloca %TmlPoll
+  call void @sleeper_body(ptr %s, ptr %cx, ptr %out)
+  %p = load [2 x i64], ptr %out
+  ret [2 x i64] %p
+}
+
+define internal [2 x i64] @never_poll(ptr %s, ptr %cx) #0 {
+  %out = alloca %TmlPoll
+  call void @never_body(ptr %s, ptr %cx, ptr %out)
+  %p = load [2 x i64], ptr %out
+  ret [2 x i64] %p
+}
+
+define internal [2 x i64] @joiner_poll(ptr %s, ptr %cx) #0 {
+  %out = alloca %TmlPoll
+  call void @joiner_body(ptr %s, ptr %cx, ptr %out)
+  %p = load [2 x i64], ptr %out
+  ret [2 x i64] %p
+}
+
+define internal [2 x i64] @limited_poll(ptr %s, ptr %cx) #0 {
+  %out = alloca %TmlPoll
+  call void @limited_body(ptr %s, ptr %cx, ptr %out)
+  %p = load [2 x i64], ptr %out
+  ret [2 x i64] %p
+}
