@@ -25,7 +25,7 @@ symbols     300 what the library shows, needs and allows
 abi         300 the ABI against the committed baseline
 consumer    300 an outside program: pkg-config, CMake, C11, C++17, shared, static
 codegen     300 what is made for code generators: up to date, and compiles for each target
-aarch64     600 layouts and programs in LLVM IR on AArch64, emulated
+irarm64     600 layouts and programs in LLVM IR on AArch64, emulated
 clang       900 clang: build and tests
 asan       1200 AddressSanitizer, LeakSanitizer and UBSan: tests
 tsan       1200 ThreadSanitizer: tests
@@ -71,7 +71,7 @@ step_symbols() {
 }
 
 step_codegen() { bash "$ROOT/cmake/check_codegen.sh"; }
-step_aarch64() { bash "$ROOT/cmake/check_codegen.sh" --aarch64; }
+step_irarm64() { bash "$ROOT/cmake/check_codegen.sh" --aarch64; }
 step_abi() { bash "$ROOT/cmake/check_abi.sh"; }
 step_consumer() { bash "$ROOT/cmake/check_consumer.sh"; }
 

@@ -295,7 +295,8 @@ TMLRT_API int32_t tml_poll_remove(int64_t poller, int64_t socket);
 
 /* Waits for events, at most `timeout_ms` (0: not at all, negative: without limit, also through
  * interruptions by signals), and writes up to `max_events` TmlPollEvent to `events_out`. Their number;
- * 0 when the time passed; -1 on error. Suspends: blocks the calling thread, of whatever kind. */
+ * 0 when the time passed, and at the end of the time, or at once without one, where there is
+ * no epoll and no socket was added; -1 on error. Suspends: blocks the calling thread, of whatever kind. */
 TMLRT_API int32_t tml_poll_wait(int64_t poller, void *events_out, int32_t max_events,
                                 int32_t timeout_ms);
 
