@@ -90,7 +90,7 @@ aarch64() {
     server=$!
     for ((i = 0; i < 600; i++)); do
         port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$work/out")
-        [ -z "$port" ] && kill -0 "$server" 2>/dev/null || break
+        if [ -n "$port" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
         read -rt 0.05 <> <(:) || true
     done
     [ -n "$port" ] || { cat "$work/out" && exit 1; }

@@ -192,9 +192,14 @@ int main(void) {
         cmocka_unit_test(a_slot_has_one_tenant_at_a_time),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(buckets_that_cannot_grow_grow_long),
-#ifdef __linux__
-        cmocka_unit_test(a_poller_tells_what_fails_and_goes_on_after_a_signal),
-#endif
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = 0;
+#ifdef __linux__
+    /* Before any runtime: the seam counts the calls of all threads. */
+    const struct CMUnitTest poller[] = {
+        cmocka_unit_test(a_poller_tells_what_fails_and_goes_on_after_a_signal),
+    };
+    failed = cmocka_run_group_tests(poller, NULL, NULL);
+#endif
+    return failed + cmocka_run_group_tests(tests, setup, teardown);
 }

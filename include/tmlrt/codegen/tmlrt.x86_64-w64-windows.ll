@@ -119,7 +119,7 @@
 %tmlrt_once = type { [6 x i64] }
 %tmlrt_wait_group = type { [6 x i64] }
 %tmlrt_task_type = type { i64, ptr, i64, i64, i64, i64, ptr, ptr, ptr, ptr }
-%tmlrt_task_options = type { i64, ptr, ptr, i32, i32, i64 }
+%tmlrt_task_options = type { i64, ptr, ptr, i32, i32, i64, ptr }
 %tmlrt_interval = type { [6 x i64] }
 %tmlrt_udp_options = type { i64, i32, i32, i32 }
 %tmlrt_waker_vtable = type { ptr, ptr, ptr, ptr }
