@@ -146,6 +146,7 @@ static void blocking__bury(tmlrt__list_t *dead, const tmlrt_allocator_t *mem) {
     while ((node = tmlrt__list_pop_front(dead)) != NULL) {
         blocking__thread_t *t = blocking__thread_of(node);
         tmlrt__thread_join(&t->thread);
+        tmlrt__atomic_unmake(&t->word);
         tmlrt__mem_put(mem, t, sizeof *t, _Alignof(blocking__thread_t));
     }
 }
@@ -190,6 +191,7 @@ static blocking__thread_t *blocking__make(tmlrt__blocking_t *b, uint32_t number)
     t->pool = b;
     tmlrt__atomic_make(&t->word, BLOCKING__WAIT);
     if (tmlrt__thread_create(&t->thread, blocking__main, t, name) == TMLRT_OK) return t;
+    tmlrt__atomic_unmake(&t->word);
     tmlrt__mem_put(mem, t, sizeof *t, _Alignof(blocking__thread_t));
     return NULL;
 }
