@@ -110,8 +110,13 @@ static void fiber__leave_fiber(fiber_t *f) {
 #endif
 }
 
-static int32_t fiber__body(void *state, tmlrt_cx_t *cx, void *result) {
+/* What a guard calls. A panic jumps over the frames of fn, and operations that are in flight in them
+ * are drained afterwards, from outside: until then what runs on this stack must not reach down to
+ * them. So they begin below the room that the guard has for what it does after its catch. */
+static int32_t fiber__guarded_body(void *state, tmlrt_cx_t *cx, void *result) {
     const fiber_t *f = state;
+    volatile char  room[TMLRT_FIBER_CATCH_ROOM];
+    room[sizeof room - 1] = 0; /* its upper end: the rest is not touched */
     (void)cx;
     *(void **)result = f->fn(f->arg);
     return TMLRT_READY;
@@ -122,11 +127,11 @@ static void fiber__entry(void *arg) {
 #if defined(FIBER__ASAN)
     __sanitizer_finish_switch_fiber(NULL, &f->worker_low, &f->worker_size);
 #endif
-    int32_t r;
+    int32_t r = TMLRT_READY;
     if (f->guard == NULL)
-        r = fiber__body(f, f->cx, &f->value);
+        f->value = f->fn(f->arg);
     else
-        r = f->guard(fiber__body, f, f->cx, &f->value);
+        r = f->guard(fiber__guarded_body, f, f->cx, &f->value);
     f->answer = r == TMLRT_READY ? TMLRT_READY : TMLRT_PANICKED;
 #if defined(FIBER__ASAN)
     /* Operations in flight may lie in frames of the fake stack: that goes with the drop. */

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "support/sanitizers.h"
+#include "support/skip.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -81,13 +83,11 @@ static bool run_gdb(void) {
 
 /* Each frame in turn, after `at`; the end of the last one. */
 static const char *expect_frames(const char *at) {
-    static const char *const frames[] = {"stop_here",      "inner_function", "outer_function",
-                                         "debugged_fiber", "fiber__body",    "fiber__entry",
-                                         "tmlrt__fiber_s"}; /* _start, _switch */
+    static const char *const frames[] = {
+        "stop_here",      "inner_function", "outer_function",
+        "debugged_fiber", "fiber__entry",   "fiber_s"}; /* _start, _switch; gdb may write tmlrt. */
     for (size_t i = 0; at != NULL && i < sizeof frames / sizeof frames[0]; i++) {
         const char *found = strstr(at, frames[i]);
-        /* In the shared library the calls of entry and body may be one frame. */
-        if (found == NULL && i == 4) continue;
         if (found == NULL) printf("no frame '%s' in:\n%s\n", frames[i], output);
         at = found;
     }
@@ -99,7 +99,8 @@ static void a_back_trace_shows_the_fiber_and_ends(void **state) {
     if (!run_gdb()) printf("gdb's status is not 0\n");
     if (strstr(output, "exited normally") == NULL) {
         printf("gdb cannot run the program:\n%s\n", output);
-        if (strstr(output, "ptrace") != NULL || strstr(output, "not permitted") != NULL) skip();
+        if (strstr(output, "ptrace") != NULL || strstr(output, "not permitted") != NULL)
+            skip_because("this system lets no debugger in");
         fail();
     }
     const char *first = strstr(output, "\n#0 ");
@@ -118,7 +119,7 @@ static void a_back_trace_shows_the_fiber_and_ends(void **state) {
 }
 
 static const char *why_not(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if UNDER_ASAN || UNDER_TSAN
     return "under a sanitizer a debugger changes what it sees";
 #elif !defined(__x86_64__) && !defined(__aarch64__)
     return "there is no switch of our own on this machine";

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "support/sanitizers.h"
+#include "support/skip.h"
 #include "support/net.h"
 #include "support/random.h"
 #include "support/threads.h"
@@ -102,7 +104,7 @@ static void the_guard_runs_on_the_fibers_own_stack(void **state) {
     tmlrt_task_options_t options = guarded();
     char                 here = 0;
     assert_int_equal(join(go(rt, fiber_panics, NULL, &options), NULL), TMLRT_EPANIC);
-#if !defined(__SANITIZE_ADDRESS__) /* its frames are elsewhere */
+#if !UNDER_ASAN /* its frames are elsewhere */
     assert_true(language.body < language.frame && language.frame - language.body < 4096);
 #endif
     assert_true(labs(&here - language.frame) > 65536);
@@ -343,7 +345,7 @@ static void a_move_across_a_wait_keeps_no_address_of_the_old_thread(void **state
 
 /* ---- overflow --------------------------------------------------------------------------------- */
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !UNDER_ASAN && !UNDER_TSAN
 __attribute__((noinline)) static int recurse(volatile int *n) {
     volatile int frame[64];
     frame[0] = *n + 1;
@@ -396,7 +398,7 @@ static int overflow(char *said, size_t size, void (*former)(int)) {
 static void an_overflow_names_the_fiber(void **state) {
     (void)state;
     char said[1024];
-    if (getenv("TMLRT_TEST_SLOW") != NULL) skip(); /* memcheck has words of its own for it */
+    if (getenv("TMLRT_TEST_SLOW") != NULL) skip_because("memcheck has words of its own for it");
     int status = overflow(said, sizeof said, SIG_DFL);
     assert_true(WIFSIGNALED(status)); /* as without us */
     assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
@@ -407,7 +409,7 @@ static void an_overflow_names_the_fiber(void **state) {
 #else
 static void an_overflow_names_the_fiber(void **state) {
     (void)state;
-    skip(); /* the sanitizer has that signal */
+    skip_because("the sanitizer has that signal");
 }
 #endif
 

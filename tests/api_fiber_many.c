@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "support/random.h"
+#include "support/sanitizers.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -99,6 +100,10 @@ static void forty_thousand_at_once_on_one_thread(void **state) {
 }
 
 int main(void) {
+#if UNDER_TSAN
+    puts("skipped: ThreadSanitizer maps a shadow stack of 512 KiB for each fiber");
+    return 77;
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forty_thousand_at_once),
         cmocka_unit_test(forty_thousand_at_once_on_one_thread),

@@ -14,16 +14,9 @@
 
 #include <cmocka.h>
 
+#include "support/sanitizers.h"
 #include "support/random.h"
 #include "support/unit.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
 
 /* Runs fn(arg) in a forked child, which must come to its end. */
 static void in_child(void (*fn)(void *arg), void *arg) {
@@ -123,7 +116,7 @@ static void child_calls(void *arg) {
     require(open_descriptors() == f->descriptors);
     require(f->tally.drops == 1); /* the one that was done before */
 
-#if !defined(UNDER_TSAN)                     /* which cannot start threads after a fork of many */
+#if !UNDER_TSAN                              /* which cannot start threads after a fork of many */
     tmlrt_runtime_t *own = runtime_multi(2); /* the child may make one of its own */
     require(unit_run(own, &f->tally, body_ready, NULL) == 0);
     require(tmlrt_runtime_destroy(own) == TMLRT_OK);

@@ -60,6 +60,9 @@ typedef struct tmlrt_task_type {
 #define TMLRT_STACK_LARGE   3u /* 256 KiB */
 #define TMLRT_STACK_HUGE    4u /* 1 MiB */
 
+/* Bytes of a guarded fiber's stack above the frames of its function; see guard below. */
+#define TMLRT_FIBER_CATCH_ROOM 4096
+
 /* How to spawn. Optional; begin with TMLRT_TASK_OPTIONS_INIT. */
 typedef struct tmlrt_task_options {
     size_t      struct_size;
@@ -70,7 +73,9 @@ typedef struct tmlrt_task_options {
     int64_t     deadline;    /* absolute, ns on tmlrt_now: past it the task is aborted; 0: none */
     /* Fibers: the panic guard, as of a task type, or NULL. It is called once, on the fiber's own
      * stack, and the body suspends and moves between workers inside it: after the body it may not
-     * rely on the thread it was called on. It passes its arguments on and uses none of them. */
+     * rely on the thread it was called on. It passes its arguments on and uses none of them. After a
+     * catch it may use half of TMLRT_FIBER_CATCH_ROOM of the stack: below that lie the frames that
+     * the panic left, with operations that are yet to be drained. */
     int32_t (*guard)(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result);
 } tmlrt_task_options_t;
 
