@@ -24,6 +24,13 @@ _Static_assert(sizeof(tmlrt__gate_t) <= sizeof(tmlrt_mutex_t), "it fits the publ
 
 enum { MUTEX__TRY = 1, MUTEX__OWN }; /* what a waiter was granted */
 
+/* The slow ways are kept out of line, so that the quick ones need no frame. */
+#if defined(__GNUC__) && !defined(TMLRT_MODEL)
+#define MUTEX__NOINLINE __attribute__((noinline))
+#else
+#define MUTEX__NOINLINE
+#endif
+
 #define MUTEX__PATIENCE INT64_C(1000000) /* ns until a waiter gets it handed over */
 #define MUTEX__SPINS    40               /* pauses before a wait */
 
@@ -134,15 +141,18 @@ int tmlrt_op_lock(tmlrt_op_t *op, tmlrt_mutex_t *mutex) {
 
 /* ---- the calls ----------------------------------------------------------------------------- */
 
-int tmlrt_mutex_lock(tmlrt_mutex_t *mutex) {
-    if (mutex == NULL) return TMLRT_EINVAL;
+static MUTEX__NOINLINE int mutex__lock_slowly(tmlrt_mutex_t *mutex) {
     tmlrt__gate_t *g = mutex__gate(mutex);
-    if (mutex__take(g)) return TMLRT_OK;
     mutex__pause(g);
     if (mutex__try(g)) return TMLRT_OK;
     tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_lock(&op, mutex);
     return (int)tmlrt__call_await_always(&op);
+}
+
+int tmlrt_mutex_lock(tmlrt_mutex_t *mutex) {
+    if (mutex == NULL) return TMLRT_EINVAL;
+    return mutex__take(mutex__gate(mutex)) ? TMLRT_OK : mutex__lock_slowly(mutex);
 }
 
 int tmlrt_mutex_lock_until(tmlrt_mutex_t *mutex, int64_t deadline) {
@@ -158,7 +168,7 @@ int tmlrt_mutex_try_lock(tmlrt_mutex_t *mutex) {
     return mutex__try(mutex__gate(mutex)) ? TMLRT_OK : TMLRT_EAGAIN;
 }
 
-static int mutex__unlock_slowly(tmlrt__gate_t *g) {
+static MUTEX__NOINLINE int mutex__unlock_slowly(tmlrt__gate_t *g) {
     uint64_t w = tmlrt__load_relaxed(&g->word);
     if ((w & MUTEX__LOCKED) == 0) return TMLRT_EINVAL;
     /* Before the entry, and only where it can matter. */
