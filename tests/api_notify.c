@@ -10,24 +10,9 @@
 
 #include <cmocka.h>
 
+#include "support/polling.h"
 #include "support/random.h"
 #include "support/unit.h"
-
-/* Polls an operation from the test's own thread; the waker does nothing. */
-static void nop_clone(void *data, tmlrt_waker_t *out);
-static void nop(void *data) {
-    (void)data;
-}
-static const tmlrt_waker_vtable_t nop_vtable = {nop_clone, nop, nop, nop};
-static void                       nop_clone(void *data, tmlrt_waker_t *out) {
-                          *out = (tmlrt_waker_t){data, &nop_vtable};
-}
-
-static int32_t poll_here(tmlrt_op_t *op) {
-    tmlrt_waker_t waker = {NULL, &nop_vtable};
-    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
-    return tmlrt_op_poll(op, &cx);
-}
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;

@@ -11,25 +11,11 @@
 
 #include <cmocka.h>
 
+#include "support/polling.h"
 #include "support/random.h"
 #include "support/unit.h"
 
-/* Polls an operation from the test's own thread; the waker does nothing. */
-static void nop_clone(void *data, tmlrt_waker_t *out);
-static void nop(void *data) {
-    (void)data;
-}
-static const tmlrt_waker_vtable_t nop_vtable = {nop_clone, nop, nop, nop};
-static void                       nop_clone(void *data, tmlrt_waker_t *out) {
-                          *out = (tmlrt_waker_t){data, &nop_vtable};
-}
-
 static const tmlrt_waker_t nop_waker = {NULL, &nop_vtable};
-
-static int32_t poll_here(tmlrt_op_t *op) {
-    tmlrt_cx_t cx = {&nop_waker, NULL, {NULL, NULL}};
-    return tmlrt_op_poll(op, &cx);
-}
 
 /* ---- one operation --------------------------------------------------------------------------- */
 

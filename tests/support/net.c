@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "polling.h"
 #include "threads.h"
 
 tmlrt_addr_t loopback(void) {
@@ -122,21 +123,8 @@ tmlrt_sock_t *sock_and_peer(tmlrt_runtime_t *rt, int *peer) {
     return sock;
 }
 
-static void noop_clone(void *data, tmlrt_waker_t *out);
-static void noop(void *data) {
-    (void)data;
-}
-static const tmlrt_waker_vtable_t noop_vtable = {noop_clone, noop, noop, noop};
-
-static void noop_clone(void *data, tmlrt_waker_t *out) {
-    out->data = data;
-    out->vtable = &noop_vtable;
-}
-
 int start(tmlrt_op_t *op) {
-    tmlrt_waker_t waker = {NULL, &noop_vtable};
-    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
-    int32_t       answer = tmlrt_op_poll(op, &cx);
+    int32_t answer = poll_here(op);
     require(answer == TMLRT_READY || answer == TMLRT_PENDING);
     return answer == TMLRT_PENDING;
 }
