@@ -27,6 +27,7 @@
 #include <tmlrt/error.h>
 #include <tmlrt/fd.h>
 #include <tmlrt/fiber.h>
+#include <tmlrt/local.h>
 #include <tmlrt/main.h>
 #include <tmlrt/net.h>
 #include <tmlrt/notify.h>
@@ -34,10 +35,12 @@
 #include <tmlrt/pipe.h>
 #include <tmlrt/resolve.h>
 #include <tmlrt/runtime.h>
+#include <tmlrt/scope.h>
 #include <tmlrt/signal.h>
 #include <tmlrt/sync.h>
 #include <tmlrt/task.h>
 #include <tmlrt/time.h>
+#include <tmlrt/token.h>
 #include <tmlrt/udp.h>
 #include <tmlrt/unix.h>
 #include <tmlrt/version.h>

@@ -201,8 +201,7 @@ static blocking__thread_t *blocking__make(tmlrt__blocking_t *b, uint32_t number)
 /* Latch held: from here on the task is there for all to see. */
 static void blocking__publish(tmlrt_task_t *task, tmlrt_task_t **handle) {
     tmlrt__store_relaxed(&task->waits_for, (void *)(uintptr_t) "a thread of the blocking pool");
-    tmlrt__state_init_started(&task->state, handle != NULL);
-    if (handle != NULL) *handle = task;
+    tmlrt__task_publish(task, handle);
 }
 
 /* Latch held, a thread and a place of the class reserved; gives the latch up while it makes the
@@ -303,9 +302,11 @@ int tmlrt__blocking_spawn(tmlrt__host_t *host, void *(*fn)(void *), void *arg, v
     task->flags |= TMLRT__TASK_BLOCKING;
     *blocking__job(task) =
         (blocking__job_t){.task = task, .cls = cls, .fn = fn, .arg = arg, .drop = drop};
+    e = tmlrt__task_enter(task, out != NULL);
+    if (e != TMLRT_OK) return e;
     e = (task->flags & TMLRT_TASK_PINNED) != 0 ? TMLRT_EINVAL
                                                : blocking__submit(host->blocking, task, out);
-    if (e != TMLRT_OK) tmlrt__task_undo(task);
+    if (e != TMLRT_OK) tmlrt__task_undo(task, out != NULL);
     return e;
 }
 

@@ -5,12 +5,14 @@
 #include "call.h"
 
 #include "fiber.h"
+#include "scope.h"
 #include "task.h"
 
 bool tmlrt__call_tries(void) {
     tmlrt__current_t *cur = tmlrt__current();
-    if (cur->fiber == NULL) return true;
+    if (cur->fiber == NULL) return !tmlrt__scope_asks(cur->scope, 0);
     if (cur->budget == 0 || tmlrt__state_is_cancelled(&cur->task->state)) return false;
+    if (tmlrt__scope_asks(cur->fiber->scope, cur->fiber->shield)) return false;
     cur->budget--;
     return true;
 }

@@ -18,12 +18,14 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fiber.h"
 #include "fiber_switch.h"
 #include "op.h"
 #include "os.h"
+#include "scope.h"
 #include "stack.h"
 #include "task.h"
 #include "worker.h"
@@ -46,17 +48,16 @@
 typedef int32_t (*fiber__guard_t)(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result);
 
 /* At the top of the stack. Who runs the task touches it: the worker, or the fiber itself. */
-typedef struct tmlrt__fiber {
+typedef struct fiber {
+    struct tmlrt__fiber head; /* first */
     void           *context; /* the fiber's, while it is suspended */
     void           *worker;  /* the worker's, while the fiber runs */
     tmlrt_task_t   *task;
-    tmlrt_cx_t     *cx; /* of the poll under way */
     tmlrt__stack_t *stack;
     tmlrt_fiber_fn  fn;
     void           *arg;
     fiber__guard_t  guard; /* or NULL */
     void           *value; /* what fn returned */
-    uint32_t        shield;
     int32_t         answer; /* of the poll: PENDING until it has ended */
 #if defined(FIBER__ASAN)
     void       *fake_stack, *worker_fake_stack;
@@ -123,6 +124,13 @@ static int32_t fiber__guarded_body(void *state, tmlrt_cx_t *cx, void *result) {
     return TMLRT_READY;
 }
 
+/* A scope that it did not join lies in frames that it has left: nothing can be done any more. */
+static void fiber__check_end(const fiber_t *f) {
+    if (f->head.scope == NULL) return;
+    fprintf(stderr, "tmlrt: fiber '%s' returned with a scope open\n", tmlrt_task_name(f->task));
+    abort();
+}
+
 static void fiber__entry(void *arg) {
     fiber_t *f = arg;
 #if defined(FIBER__ASAN)
@@ -132,7 +140,8 @@ static void fiber__entry(void *arg) {
     if (f->guard == NULL)
         f->value = f->fn(f->arg);
     else
-        r = f->guard(fiber__guarded_body, f, f->cx, &f->value);
+        r = f->guard(fiber__guarded_body, f, f->head.cx, &f->value);
+    if (r == TMLRT_READY) fiber__check_end(f);
     f->answer = r == TMLRT_READY ? TMLRT_READY : TMLRT_PANICKED;
 #if defined(FIBER__ASAN)
     /* Operations in flight may lie in frames of the fake stack: that goes with the drop. */
@@ -144,8 +153,18 @@ static void fiber__entry(void *arg) {
 
 /* ---- waiting -------------------------------------------------------------------------------------- */
 
+static fiber_t *fiber__of(struct tmlrt__fiber *head) {
+    return (fiber_t *)(void *)head;
+}
+
+/* Whether the waits of the fiber are to end. */
 static bool fiber__is_asked(const fiber_t *f) {
-    return f->shield == 0 && tmlrt__state_is_cancelled(&f->task->state);
+    if (f->head.shield == 0 && tmlrt__state_is_cancelled(&f->task->state)) {
+        /* The children of its scopes need not wait until it joins them. */
+        if (f->head.scope != NULL) tmlrt__scope_stop_all(f->head.scope);
+        return true;
+    }
+    return f->head.scope != NULL && tmlrt__scope_asks(f->head.scope, f->head.shield);
 }
 
 /* Waits for the end of `op`. cancellable: a request to end the fiber cancels it. */
@@ -156,20 +175,21 @@ static int fiber__wait(fiber_t *f, tmlrt_op_t *op, bool cancellable) {
             tmlrt_op_cancel(op);
             asked = true;
         }
-        int32_t r = tmlrt_op_poll(op, f->cx);
+        int32_t r = tmlrt_op_poll(op, f->head.cx);
         if (r != TMLRT_PENDING) return r == TMLRT_READY ? TMLRT_OK : r;
         fiber__leave_fiber(f);
     }
 }
 
 static int fiber__await(tmlrt_op_t *op) {
-    return fiber__wait(tmlrt__current()->fiber, op, true);
+    return fiber__wait(fiber__of(tmlrt__current()->fiber), op, true);
 }
 
 int tmlrt__await_always(tmlrt_op_t *op) {
     tmlrt__current_t *cur = tmlrt__current();
-    if (cur->fiber == NULL || cur->busy != 0) return tmlrt_op_await(op);
-    return fiber__wait(cur->fiber, op, false);
+    if (cur->busy != 0) return TMLRT_EDEADLK;
+    if (cur->fiber == NULL) return tmlrt__thread_await(op, false);
+    return fiber__wait(fiber__of(cur->fiber), op, false);
 }
 
 /* ---- the task type -------------------------------------------------------------------------------- */
@@ -191,7 +211,8 @@ static fiber_t *fiber__begin(fiber__state_t *s, tmlrt_task_t *task, tmlrt__worke
     f->fn = s->fn;
     f->arg = s->arg;
     f->guard = s->u.guard;
-    f->shield = 0;
+    f->head.shield = 0;
+    f->head.scope = NULL;
     f->answer = TMLRT_PENDING;
 #if defined(FIBER__ASAN)
     f->over = false;
@@ -215,11 +236,11 @@ static int32_t fiber__poll(void *state, tmlrt_cx_t *cx, void *result) {
         if (f == NULL) return TMLRT__POLL_NOMEM;
     }
     if (tmlrt__load_relaxed(&fiber__catching) != 0) fiber__catch_on_this_thread();
-    f->cx = cx;
+    f->head.cx = cx;
     struct tmlrt__fiber *outer = cur->fiber;
     int (*outer_await)(tmlrt_op_t *) = cur->await;
     uint32_t busy = cur->busy;
-    cur->fiber = f;
+    cur->fiber = &f->head;
     cur->await = fiber__await;
     cur->busy = 0;
     fiber__enter_fiber(f);
@@ -275,8 +296,9 @@ int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task
         s->u.guard = options->guard;
     }
     task->flags |= (uint8_t)(TMLRT__TASK_FIBER | (cls - TMLRT_STACK_SMALL) * TMLRT__TASK_STACK);
-    tmlrt__task_submit(task, out);
-    return TMLRT_OK;
+    e = tmlrt__task_enter(task, out != NULL);
+    if (e == TMLRT_OK) tmlrt__task_submit(task, out);
+    return e;
 }
 
 /* ---- calls on the running fiber --------------------------------------------------------------------- */
@@ -296,7 +318,7 @@ int tmlrt_yield(void) {
         tmlrt__latch_relax();
         return TMLRT_OK;
     }
-    if (cur->fiber != NULL) return fiber__yield(cur->fiber);
+    if (cur->fiber != NULL) return fiber__yield(fiber__of(cur->fiber));
     tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_yield(&op);
     int e = tmlrt_op_await(&op);
@@ -320,8 +342,11 @@ int tmlrt_shield_end(void) {
 }
 
 int tmlrt_cancelled(void) {
-    const tmlrt_task_t *task = tmlrt__current()->task;
-    return task != NULL && tmlrt__state_is_cancelled(&task->state) ? TMLRT_ECANCELED : TMLRT_OK;
+    const tmlrt__current_t *cur = tmlrt__current();
+    if (cur->task != NULL && tmlrt__state_is_cancelled(&cur->task->state)) return TMLRT_ECANCELED;
+    if (cur->busy != 0) return TMLRT_OK;
+    bool asked = tmlrt__scope_asks(cur->fiber != NULL ? cur->fiber->scope : cur->scope, 0);
+    return asked ? TMLRT_ECANCELED : TMLRT_OK;
 }
 
 /* ---- overflow ---------------------------------------------------------------------------------------- */
@@ -344,7 +369,7 @@ static void fiber__report_overflow(const fiber_t *f) {
 }
 
 static void fiber__on_fault(int signo, siginfo_t *info, void *context) {
-    const fiber_t *f = tmlrt__current()->fiber;
+    const fiber_t *f = fiber__of(tmlrt__current()->fiber);
     if (f != NULL) {
         uintptr_t at = (uintptr_t)info->si_addr, low = (uintptr_t)f->stack->low;
         if (at < low && low - at <= tmlrt__os_page()) fiber__report_overflow(f);

@@ -67,6 +67,13 @@ struct tmlrt__host {
 #define TMLRT__HOST_STOPPING 1u /* spawns from outside are refused */
 #define TMLRT__HOST_STOPPED  2u /* every spawn is refused */
 
+/* What others than fiber.c know of a fiber: its first member. Owner: the fiber. */
+struct tmlrt__fiber {
+    struct tmlrt__scope *scope;  /* the one that it opened last; NULL: none */
+    tmlrt_cx_t          *cx;     /* of the poll under way */
+    uint32_t             shield; /* shields begun */
+};
+
 /* What this thread is running. Owner: the thread. `busy` is non-zero while user code that must not
  * block runs: a stackless poll, a drop, a hook. */
 typedef struct tmlrt__current {
@@ -78,9 +85,10 @@ typedef struct tmlrt__current {
     uint32_t             index;   /* of that worker */
     struct tmlrt__fiber *fiber;   /* that runs on this thread now; else NULL */
     int (*await)(tmlrt_op_t *op); /* of that fiber */
-    uint32_t busy;
-    uint32_t budget;    /* operations that may still be READY at once in this poll */
-    uint64_t exhausted; /* times a task was made to yield by its budget */
+    struct tmlrt__scope *scope;   /* the one opened last by what runs on the thread's own stack */
+    uint32_t             busy;
+    uint32_t             budget;    /* operations that may still be READY at once in this poll */
+    uint64_t             exhausted; /* times a task was made to yield by its budget */
 } tmlrt__current_t;
 
 /* The record's address must be asked for anew after anything that may switch stacks. */

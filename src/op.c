@@ -327,6 +327,13 @@ static int32_t op__launch(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     return TMLRT_PENDING;
 }
 
+int32_t tmlrt__op_begin(tmlrt_op_t *pub, tmlrt_cx_t *cx) {
+    tmlrt__op_t *op = tmlrt__op(pub);
+    op->waker = op__waker_make(cx);
+    if (op->waker == 0) return op__fail(op, TMLRT_ENOMEM);
+    return op__launch(op, cx);
+}
+
 static int32_t op__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->task != NULL && cur->budget == 0) {
@@ -334,9 +341,7 @@ static int32_t op__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         tmlrt__task_again(cx);
         return TMLRT_PENDING;
     }
-    op->waker = op__waker_make(cx);
-    if (op->waker == 0) return op__fail(op, TMLRT_ENOMEM);
-    int32_t r = op__launch(op, cx);
+    int32_t r = tmlrt__op_begin((tmlrt_op_t *)op, cx);
     if (r == TMLRT_READY && cur->budget > 0) cur->budget--;
     return r;
 }

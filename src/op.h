@@ -47,8 +47,8 @@ struct tmlrt__op_class {
     int32_t (*resume)(tmlrt__op_t *op, tmlrt_cx_t *cx);
     /* Ends the wait. READY: the source is disarmed, op->result is `reason` or, where the operation
      * had already succeeded, its success. PENDING: the source is still armed and will fire. Also
-     * called with the source fired and not resumed: then it must not be armed again. NULL: there
-     * is no source (timers alone). */
+     * called with the source fired and not resumed: then it must not be armed again (but by a
+     * scope's guard, whose end takes several fires). NULL: there is no source (timers alone). */
     int32_t (*cancel)(tmlrt__op_t *op, int reason);
     /* The host whose timers serve it; NULL hook or NULL: that of the task or thread. It must stay
      * while the operation is in flight. */
@@ -184,6 +184,9 @@ tmlrt__wake_t tmlrt__op_fire(tmlrt__op_t *op, uint32_t armed_bit);
 /* Agent, without any lock: carries out what the fire left. */
 void tmlrt__wake_run(tmlrt__wake_t wake);
 
+/* Owner: starts a prepared operation as the poll does, but whatever the turn's budget says. */
+int32_t tmlrt__op_begin(tmlrt_op_t *op, tmlrt_cx_t *cx);
+
 /* Owner: what the arms say now (waits out a fire that is half done). */
 uint32_t tmlrt__op_ctl(tmlrt__op_t *op);
 
@@ -194,6 +197,12 @@ void tmlrt__op_expire(tmlrt__op_t *op);
 /* A plain thread that is going to await `op`: starts it, which is all that can fail for want of
  * memory. TMLRT_OK: in flight; else how it ended. */
 int tmlrt__await_start(tmlrt_op_t *op);
+
+/* The same as tmlrt__op_begin. */
+int tmlrt__await_begin(tmlrt_op_t *op);
+
+/* tmlrt_op_await of a plain thread. cancellable: a cancelled scope of its own cancels the wait. */
+int tmlrt__thread_await(tmlrt_op_t *op, bool cancellable);
 
 /* Owner, a plain thread: the first deadline in the operation and those it is made of that no host
  * keeps, or TMLRT_NEVER; and the expiry of those that are due at `now`. */

@@ -221,7 +221,7 @@ int tmlrt_runtime_block_on(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
     e = tmlrt__await_start(&join);
     if (e == TMLRT_OK) e = tmlrt_task_start(task);
     if (e == TMLRT_OK) {
-        tmlrt_op_await(&join);
+        tmlrt__thread_await(&join, false);
         e = (int)tmlrt_op_result(&join);
     } else {
         tmlrt_op_cancel(&join);

@@ -9,7 +9,9 @@
 
 #include <tmlrt/time.h>
 
+#include "local.h"
 #include "os.h"
+#include "scope.h"
 #include "sized.h"
 
 #define TASK__MAX_ALIGN 4096u
@@ -85,31 +87,54 @@ static int task__check_options(const tmlrt_task_options_t *o) {
     return TMLRT_OK;
 }
 
+/* `size`: with or without room for a deadline. */
+static tmlrt__task_extra_t *task__new_extra(tmlrt_task_t *task, size_t size) {
+    tmlrt__current_t    *cur = tmlrt__current();
+    bool                 inside = cur->host == task->host;
+    uint16_t             cls;
+    tmlrt__task_extra_t *x = tmlrt__heap_get(task->heap, inside ? cur->cache : NULL, size, &cls);
+    if (x == NULL) return NULL;
+    /* All but the first word, which is 0 and which a walk of the heap may read right now. */
+    memset(&x->name, 0, size - offsetof(tmlrt__task_extra_t, name));
+    x->cls = cls;
+    return x;
+}
+
+tmlrt__task_extra_t *tmlrt__task_need_extra(tmlrt_task_t *task) {
+    tmlrt__task_extra_t *x = tmlrt__load_relaxed(&task->extra);
+    if (x != NULL) return x;
+    x = task__new_extra(task, offsetof(tmlrt__task_extra_t, deadline));
+    /* release: its zeros, to who asks for a name; pairs [TX-1] */
+    if (x != NULL) tmlrt__store_release(&task->extra, x);
+    return x;
+}
+
 static int task__make_extra(tmlrt_task_t *task, const tmlrt_task_options_t *o) {
-    task->extra = NULL;
-    if (o == NULL || (o->name == NULL && o->site == NULL && o->deadline == 0)) return TMLRT_OK;
-    tmlrt__task_extra_t *x =
-        tmlrt__mem_zero(&task->host->mem, sizeof *x, _Alignof(tmlrt__task_extra_t));
-    if (x == NULL) return TMLRT_ENOMEM;
-    x->name = o->name;
-    x->site = o->site;
-    x->mem = task->host->mem;
-    x->deadline_at = o->deadline;
-    task->extra = x;
-    return TMLRT_OK;
+    if (o != NULL && (o->name != NULL || o->site != NULL || o->deadline != 0 || o->scope != NULL)) {
+        size_t               all = sizeof(tmlrt__task_extra_t);
+        size_t               most = offsetof(tmlrt__task_extra_t, deadline);
+        tmlrt__task_extra_t *x = task__new_extra(task, o->deadline != 0 ? all : most);
+        if (x == NULL) return TMLRT_ENOMEM;
+        x->name = o->name;
+        x->site = o->site;
+        x->scope = (struct tmlrt__scope *)(void *)o->scope;
+        x->deadline_at = o->deadline;
+        tmlrt__store_relaxed(&task->extra, x); /* published with the task */
+    }
+    return tmlrt__locals_inherit(task);
 }
 
 static void task__free(tmlrt_task_t *task) {
-    tmlrt__heap_t *heap = task->heap;
-    uint16_t       cls = task->cls;
-    if (task->extra != NULL) {
-        tmlrt_allocator_t mem = task->extra->mem;
-        tmlrt__mem_put(&mem, task->extra, sizeof *task->extra, _Alignof(tmlrt__task_extra_t));
-    }
-    tmlrt__current_t *cur = tmlrt__current();
-    bool              mine = cur->cache != NULL && cur->host != NULL && cur->host->tasks == heap;
+    tmlrt__heap_t       *heap = task->heap;
+    uint16_t             cls = task->cls;
+    tmlrt__task_extra_t *x = tmlrt__load_relaxed(&task->extra);
+    if (x != NULL) tmlrt__locals_drop(x); /* of one that was never run */
+    tmlrt__current_t    *cur = tmlrt__current();
+    bool                 mine = cur->cache != NULL && cur->host != NULL && cur->host->tasks == heap;
+    tmlrt__heap_cache_t *cache = mine ? cur->cache : NULL;
+    if (x != NULL) tmlrt__heap_put(heap, cache, x, x->cls);
     tmlrt__store_relaxed(&task->state, 0);
-    tmlrt__heap_put(heap, mine ? cur->cache : NULL, task, cls);
+    tmlrt__heap_put(heap, cache, task, cls);
 }
 
 int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
@@ -152,6 +177,7 @@ int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
     task->forks = (uint8_t)host->fork_generation;
     tmlrt__store_relaxed(&task->taken, 0);
     tmlrt__store_relaxed(&task->waits_for, NULL);
+    tmlrt__store_relaxed(&task->extra, NULL);
     e = task__make_extra(task, options);
     if (e != TMLRT_OK) {
         task__free(task);
@@ -162,19 +188,48 @@ int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
     return TMLRT_OK;
 }
 
-void tmlrt__task_undo(tmlrt_task_t *task) {
+void tmlrt__task_undo(tmlrt_task_t *task, bool handle) {
+    tmlrt__host_t       *host = task->host;
+    uint32_t             flags = task->flags;
+    struct tmlrt__scope *scope = tmlrt__task_scope(task);
+    if (scope == NULL) {
+        task__free(task);
+    } else {
+        tmlrt__scope_unlink(scope, task, false);
+        if (handle) tmlrt__task_unref(task);
+        tmlrt__task_unref(task);
+        tmlrt__scope_leave(scope);
+    }
+    host->ops->ended(host, flags);
+}
+
+int tmlrt__task_enter(tmlrt_task_t *task, bool handle) {
+    struct tmlrt__scope *scope = tmlrt__task_scope(task);
+    if (scope == NULL) return TMLRT_OK;
     tmlrt__host_t *host = task->host;
     uint32_t       flags = task->flags;
-    task__free(task);
+    /* From here on a canceller may find it: it waits for its start, with a request to end. */
+    tmlrt__state_init(&task->state, handle);
+    int e = tmlrt__scope_enter(scope, task);
+    if (e == TMLRT_OK) return e;
+    if (handle) tmlrt__task_unref(task);
+    tmlrt__task_unref(task);
     host->ops->ended(host, flags);
+    return e;
+}
+
+void tmlrt__task_publish(tmlrt_task_t *task, tmlrt_task_t **handle) {
+    if (handle != NULL) *handle = task;
+    if (tmlrt__task_scope(task) != NULL)
+        tmlrt__state_start(&task->state);
+    else
+        tmlrt__state_init_started(&task->state, handle != NULL);
 }
 
 void tmlrt__task_submit(tmlrt_task_t *task, tmlrt_task_t **handle) {
     tmlrt__host_t *host = task->host;
-    /* Before it is queued: once it is, it may end, and be gone. */
-    tmlrt__state_init_started(&task->state, handle != NULL);
-    if (handle != NULL) *handle = task;
-    host->ops->spawned(host, task);
+    tmlrt__task_publish(task, handle);
+    host->ops->spawned(host, task); /* once it is queued it may end, and be gone */
 }
 
 int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type, const void *init_state,
@@ -185,8 +240,9 @@ int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type, const void *
     int            e = tmlrt__task_create(host, type, options, true, &task);
     if (e != TMLRT_OK) return e;
     if (type->state_size != 0) memcpy(tmlrt__task_state(task), init_state, type->state_size);
-    tmlrt__task_submit(task, out);
-    return TMLRT_OK;
+    e = tmlrt__task_enter(task, out != NULL);
+    if (e == TMLRT_OK) tmlrt__task_submit(task, out);
+    return e;
 }
 
 int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
@@ -212,12 +268,14 @@ int tmlrt_task_start(tmlrt_task_t *task) {
     if (!tmlrt__state_is_new(&task->state)) return TMLRT_EALREADY;
     int e = host->ops->admit(host, task->flags);
     if (e != TMLRT_OK) return e;
-    if (!tmlrt__state_start(&task->state)) {
-        host->ops->ended(host, task->flags);
-        return TMLRT_EALREADY;
+    struct tmlrt__scope *scope = tmlrt__task_scope(task);
+    if (scope != NULL) e = tmlrt__scope_enter(scope, task);
+    if (e == TMLRT_OK && tmlrt__state_start(&task->state)) {
+        host->ops->spawned(host, task);
+        return TMLRT_OK;
     }
-    host->ops->spawned(host, task);
-    return TMLRT_OK;
+    host->ops->ended(host, task->flags);
+    return e != TMLRT_OK ? e : TMLRT_EALREADY;
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -233,7 +291,7 @@ void tmlrt__cx_init(tmlrt_cx_t *cx, tmlrt_waker_t *waker, tmlrt_task_t *task) {
 
 /* The task's own deadline is a sleep in its list. True once it has passed. */
 static bool task__deadline_passed(tmlrt_task_t *task, tmlrt_cx_t *cx) {
-    tmlrt__task_extra_t *x = task->extra;
+    tmlrt__task_extra_t *x = tmlrt__load_relaxed(&task->extra);
     if (x == NULL || x->deadline_at == 0) return false;
     if (tmlrt_op_result(&x->deadline) == TMLRT_EINVAL)
         tmlrt_op_sleep_until(&x->deadline, NULL, x->deadline_at);
@@ -298,9 +356,17 @@ static void task__tell_joiners(tmlrt_task_t *task) {
 
 /* The operations have ended: drops the state and completes. The task may be gone on return. */
 static void task__finish(tmlrt_task_t *task) {
-    tmlrt__host_t *host = task->host;
-    uint32_t       flags = task->flags;
+    tmlrt__host_t       *host = task->host;
+    uint32_t             flags = task->flags;
+    tmlrt__task_extra_t *x = tmlrt__load_relaxed(&task->extra);
+    struct tmlrt__scope *scope = NULL;
     if (task->type->drop != NULL) task->type->drop(tmlrt__task_state(task));
+    if (x != NULL) {
+        tmlrt__locals_drop(x);
+        scope = x->scope;
+        if (scope != NULL)
+            tmlrt__scope_unlink(scope, task, task->outcome == (uint8_t)-TMLRT_EPANIC);
+    }
     switch (tmlrt__state_complete(&task->state)) {
     case TMLRT__END_TOLD:
         task__tell_joiners(task);
@@ -309,6 +375,7 @@ static void task__finish(tmlrt_task_t *task) {
     case TMLRT__END_FREE: task__destroy(task); break;
     case TMLRT__END_GONE: break;
     }
+    if (scope != NULL) tmlrt__scope_leave(scope);
     host->ops->ended(host, flags);
 }
 
@@ -412,12 +479,14 @@ uint64_t tmlrt_task_id(const tmlrt_task_t *task) {
 
 const char *tmlrt_task_name(const tmlrt_task_t *task) {
     if (task == NULL) return "?";
-    if (task->extra != NULL && task->extra->name != NULL) return task->extra->name;
+    const tmlrt__task_extra_t *x = tmlrt__task_extra(task);
+    if (x != NULL && x->name != NULL) return x->name;
     return task->type->name != NULL ? task->type->name : "?";
 }
 
 const char *tmlrt__task_site(const tmlrt_task_t *task) {
-    return task->extra != NULL ? task->extra->site : NULL;
+    const tmlrt__task_extra_t *x = tmlrt__task_extra(task);
+    return x != NULL ? x->site : NULL;
 }
 
 tmlrt_task_t *tmlrt_task_current(void) {

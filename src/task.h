@@ -16,6 +16,7 @@
 #include <tmlrt/task.h>
 
 #include "host.h"
+#include "list.h"
 #include "op.h"
 #include "task_state.h"
 
@@ -30,13 +31,20 @@
 #define TMLRT__POLL_CANCELLED 3
 #define TMLRT__POLL_NOMEM     4
 
-/* What few tasks have: names, a spawn site, a deadline. From the host's allocator. */
+/* What few tasks have: names, a spawn site, a deadline, a scope, task-locals. A block of the task's
+ * heap; its first word is 0 for good, so that a walk of the heap takes it for a free one. */
 typedef struct tmlrt__task_extra {
-    const char       *name; /* NULL: the type's */
-    const char       *site;
-    tmlrt_allocator_t mem;         /* outlives the host */
-    int64_t           deadline_at; /* 0: none */
-    tmlrt_op_t        deadline;    /* a sleep of the task's own, in its list; runner only */
+    uint64_t             unused;
+    const char          *name; /* NULL: the type's */
+    const char          *site;
+    struct tmlrt__scope *scope;       /* constant; NULL: none. Child of it from enter to leave */
+    tmlrt__list_t        sibling;     /* under the scope's gate: linked from enter to unlink */
+    tmlrt_task_t        *task;        /* constant from enter on: whose this is */
+    struct tmlrt__local *locals;      /* runner (until the start: the maker) */
+    bool                 ending;      /* runner: no locals may be set any more */
+    uint16_t             cls;         /* constant: block class */
+    int64_t              deadline_at; /* constant; 0: none, then the block ends here */
+    tmlrt_op_t           deadline;    /* a sleep of the task's own, in its list; runner only */
 } tmlrt__task_extra_t;
 
 /* runner's progress */
@@ -50,11 +58,11 @@ struct tmlrt_task {
     TMLRT__WATCHED(tmlrt_task_t *) next; /* who queued it: link of the overflow list */
     tmlrt__op_list_t ops;                /* runner: operations in flight */
     TMLRT__WATCHED(tmlrt__op_link_t *)
-    joiners;                    /* under join_latch: who waits for the end, oldest first */
-    uint64_t             id;    /* constant */
-    tmlrt__task_extra_t *extra; /* constant after the spawn; NULL for most */
-    tmlrt__heap_t       *heap;  /* constant; outlives the host */
-    tmlrt__latch_t       join_latch;
+    joiners;                 /* under join_latch: who waits for the end, oldest first */
+    uint64_t          id;    /* constant */
+    tmlrt__atomic_ptr extra; /* NULL for most; set once, by the maker or the runner; any reads */
+    tmlrt__heap_t    *heap;  /* constant; outlives the host */
+    tmlrt__latch_t    join_latch;
     TMLRT__WATCHED(uint8_t) step;    /* runner: TMLRT__STEP_* */
     TMLRT__WATCHED(uint8_t) outcome; /* runner; published by COMPLETE: 0 or -TMLRT_E* */
     uint8_t           flags;         /* constant: TMLRT_TASK_* */
@@ -82,15 +90,36 @@ void *tmlrt__task_result(tmlrt_task_t *task);
 /* The waker vtable of tasks; data is the task. */
 extern const tmlrt_waker_vtable_t tmlrt__task_waker;
 
+/* The task's extra, or NULL. Any thread. */
+static inline tmlrt__task_extra_t *tmlrt__task_extra(const tmlrt_task_t *task) {
+    /* acquire: observes its names; pairs [TX-1] */
+    return (tmlrt__task_extra_t *)tmlrt__load_acquire(&((tmlrt_task_t *)task)->extra);
+}
+
+/* The same, made when there is none; NULL: no memory. The maker or the runner. */
+tmlrt__task_extra_t *tmlrt__task_need_extra(tmlrt_task_t *task);
+
+/* The scope that it is, was or will be a child of, or NULL. */
+static inline struct tmlrt__scope *tmlrt__task_scope(const tmlrt_task_t *task) {
+    const tmlrt__task_extra_t *x = tmlrt__task_extra(task);
+    return x != NULL ? x->scope : NULL;
+}
+
 /* Makes a task of `host`: state uninitialised, state word still 0, so that nobody sees it. Checks
  * type and options. `admit`: also counts it as alive, or is refused. */
 int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
                        const tmlrt_task_options_t *options, bool admit, tmlrt_task_t **out);
 
-/* Takes an admitted task back that was not submitted. */
-void tmlrt__task_undo(tmlrt_task_t *task);
+/* An admitted task whose state is there becomes a child of its scope, if it has one. `handle`: one
+ * will be wanted. On an error the task is gone (its state is the caller's), and *not* to be undone. */
+int tmlrt__task_enter(tmlrt_task_t *task, bool handle);
 
-/* Publishes an admitted task, with a handle to *handle unless that is NULL, and queues it. */
+/* Takes an admitted task back that was not submitted; entered or not, as `handle` said. */
+void tmlrt__task_undo(tmlrt_task_t *task, bool handle);
+
+/* Makes an entered task one that is started, with a handle to *handle unless that is NULL; the
+ * caller queues it. In one with that: submit. */
+void tmlrt__task_publish(tmlrt_task_t *task, tmlrt_task_t **handle);
 void tmlrt__task_submit(tmlrt_task_t *task, tmlrt_task_t **handle);
 
 /* Runs a task that was taken from a queue: one poll (or one step of its ending). RUN_AGAIN: it was

@@ -9,6 +9,7 @@
 #include "host.h"
 #include "op.h"
 #include "os.h"
+#include "scope.h"
 
 typedef struct await__record {
     tmlrt__atomic_u32 woken; /* any thread sets it; the thread waits on it */
@@ -118,22 +119,39 @@ int tmlrt__await_start(tmlrt_op_t *pub) {
     return tmlrt_op_poll(pub, &cx) == TMLRT_PENDING ? TMLRT_OK : (int)tmlrt_op_result(pub);
 }
 
+int tmlrt__await_begin(tmlrt_op_t *pub) {
+    await__record_t *r = await__get();
+    if (r == NULL) return TMLRT_ENOMEM;
+    tmlrt_waker_t waker = {r, &await__vtable};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    return tmlrt__op_begin(pub, &cx) == TMLRT_PENDING ? TMLRT_OK : (int)tmlrt_op_result(pub);
+}
+
 int tmlrt_op_await(tmlrt_op_t *pub) {
     if (pub == NULL) return TMLRT_EINVAL;
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->fiber != NULL) return cur->await(pub);
-    await__record_t *r = await__get();
+    return cur->fiber != NULL ? cur->await(pub) : tmlrt__thread_await(pub, true);
+}
+
+int tmlrt__thread_await(tmlrt_op_t *pub, bool cancellable) {
+    tmlrt__current_t *cur = tmlrt__current();
+    await__record_t  *r = await__get();
     if (r == NULL) return TMLRT_ENOMEM;
 
     tmlrt__op_t  *op = tmlrt__op(pub);
     tmlrt_waker_t waker = {r, &await__vtable};
     tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    bool          asked = false; /* a scope of ours has asked us to end the wait */
     for (;;) {
         /* A swap, because a store could go over a wake that the poll below has not seen yet, or go
          * into effect after that poll. acquire: observes what that waker wrote; pairs [AW-1] */
         tmlrt__swap_acquire(&r->woken, 0);
         cur->budget = TMLRT__BUDGET; /* of a blocking job: it has a thread of its own */
+        if (cancellable && !asked && tmlrt__scope_asks(cur->scope, 0)) {
+            asked = true;
+            tmlrt_op_cancel(pub);
+        }
         if (tmlrt_op_poll(pub, &cx) == TMLRT_READY) return TMLRT_OK;
         /* Where no host keeps the time, we do, on the clock of what we drive; until it is told. */
         int64_t        deadline = tmlrt__op_due(op);

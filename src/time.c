@@ -3,6 +3,7 @@
  * time.c: sleeps and intervals: operations whose timer is their purpose (class flag timer_is_end).
  * A user's deadline on one is folded into the timer at the start, with the result that it gives.
  */
+#include <tmlrt/notify.h>
 #include <tmlrt/time.h>
 
 #include "call.h"
@@ -84,13 +85,25 @@ int tmlrt_op_sleep_until(tmlrt_op_t *op, tmlrt_runtime_t *rt, int64_t abs_ns) {
     return sleep__prepare(op, rt, abs_ns, TIME__ABSOLUTE);
 }
 
+/* A thread without a runtime: it keeps the time itself. In a scope it can be told to stop. */
+static int time__sleep_thread(bool in_scope, int64_t abs_ns) {
+    if (abs_ns <= 0) return TMLRT_OK;
+    if (!in_scope) {
+        tmlrt__os_sleep_until(abs_ns);
+        return TMLRT_OK;
+    }
+    tmlrt_notify_t never = TMLRT_NOTIFY_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
+    tmlrt_op_notified(&op, &never);
+    int64_t r = tmlrt__call_await(&op, abs_ns);
+    return r == TMLRT_ETIMEDOUT ? TMLRT_OK : (int)r;
+}
+
 int tmlrt_sleep(int64_t ns) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->owned == NULL && cur->fiber == NULL) {
-        if (ns > 0) tmlrt__os_sleep_until(time__add(tmlrt__os_now(), ns));
-        return TMLRT_OK;
-    }
+    if (cur->owned == NULL && cur->fiber == NULL)
+        return time__sleep_thread(cur->scope != NULL, ns > 0 ? time__add(tmlrt__os_now(), ns) : 0);
     tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_sleep(&op, cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL, ns);
     int e = tmlrt_op_await(&op);
@@ -100,10 +113,8 @@ int tmlrt_sleep(int64_t ns) {
 int tmlrt_sleep_until(int64_t abs_ns) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->owned == NULL && cur->fiber == NULL) {
-        if (abs_ns > 0) tmlrt__os_sleep_until(abs_ns);
-        return TMLRT_OK;
-    }
+    if (cur->owned == NULL && cur->fiber == NULL)
+        return time__sleep_thread(cur->scope != NULL, abs_ns);
     tmlrt_op_t       op = TMLRT_OP_INIT;
     tmlrt_runtime_t *own = cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL;
     tmlrt_op_sleep_until(&op, own, abs_ns);

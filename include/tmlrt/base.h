@@ -46,5 +46,6 @@ typedef struct tmlrt_signal  tmlrt_signal_t;  /* tmlrt/signal.h */
 typedef struct tmlrt_waker tmlrt_waker_t; /* tmlrt/waker.h */
 typedef struct tmlrt_cx    tmlrt_cx_t;    /* tmlrt/waker.h */
 typedef struct tmlrt_op    tmlrt_op_t;    /* tmlrt/op.h */
+typedef struct tmlrt_scope tmlrt_scope_t; /* tmlrt/scope.h */
 
 #endif

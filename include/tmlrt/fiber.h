@@ -43,8 +43,8 @@ TMLRT_API int tmlrt_yield(void);
 TMLRT_API int tmlrt_shield_begin(void);
 TMLRT_API int tmlrt_shield_end(void);
 
-/* TMLRT_ECANCELED when the running task has been asked to end (shield or not), else TMLRT_OK. For
- * long computations between two waits. TMLRT_OK outside of tasks. */
+/* TMLRT_ECANCELED when the running task has been asked to end, or a scope that this fiber or thread
+ * has open is cancelled (shield or not), else TMLRT_OK. For long computations between two waits. */
 TMLRT_API int tmlrt_cancelled(void);
 
 /* Installs, process-wide, a handler for SIGSEGV and SIGBUS on a stack of its own that names the

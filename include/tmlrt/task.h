@@ -77,10 +77,11 @@ typedef struct tmlrt_task_options {
      * catch it may use half of TMLRT_FIBER_CATCH_ROOM of the stack: below that lie the frames that
      * the panic left, with operations that are yet to be drained. */
     int32_t (*guard)(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result);
+    tmlrt_scope_t *scope; /* open: the task becomes its child when it starts; NULL: none */
 } tmlrt_task_options_t;
 
 #define TMLRT_TASK_OPTIONS_INIT                                                                    \
-    { sizeof(tmlrt_task_options_t), NULL, NULL, 0, 0, 0, NULL }
+    { sizeof(tmlrt_task_options_t), NULL, NULL, 0, 0, 0, NULL, NULL }
 
 #define TMLRT_SITE_TEXT_(line) #line
 #define TMLRT_SITE_LINE_(line) TMLRT_SITE_TEXT_(line)
@@ -92,7 +93,8 @@ typedef struct tmlrt_task_options {
  * Threads: any thread, any task. Owns: on success the task owns the state, on error the caller
  * still does, and *task is untouched.
  * Errors: TMLRT_EINVAL, TMLRT_ENOMEM, TMLRT_ENORUNTIME, TMLRT_ESHUTDOWN (from outside the runtime
- * once its shutdown has begun, from anywhere once it has ended), TMLRT_EFORKED. */
+ * once its shutdown has begun, from anywhere once it has ended), TMLRT_EFORKED; of a scope:
+ * TMLRT_ECANCELED (it is cancelled), TMLRT_ECLOSED (it is not open). */
 TMLRT_API int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
                           const void *init_state, const tmlrt_task_options_t *options,
                           tmlrt_task_t **task);
@@ -100,7 +102,7 @@ TMLRT_API int tmlrt_spawn(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
 /* The same in two steps, to build a large state in place: new, write to tmlrt_task_state(task),
  * start. The state's memory is not zeroed. Until the start it is the caller's: releasing an unstarted task frees its memory
  * without a drop. Errors of new: as tmlrt_spawn, but
- * for TMLRT_ESHUTDOWN, which the start tells. */
+ * for TMLRT_ESHUTDOWN and those of the scope, which the start tells. */
 TMLRT_API int tmlrt_task_new(tmlrt_runtime_t *rt, const tmlrt_task_type_t *type,
                              const tmlrt_task_options_t *options, tmlrt_task_t **task);
 
@@ -111,7 +113,8 @@ TMLRT_API void *tmlrt_task_state(tmlrt_task_t *task);
 /* Starts a task made by tmlrt_task_new; the handle stays the caller's.
  * After the destroy of its runtime an unstarted task may only be released.
  * Threads: the holder of the handle. Errors: TMLRT_EINVAL, TMLRT_EALREADY (started before),
- * TMLRT_ESHUTDOWN (the state is still the caller's). */
+ * TMLRT_ESHUTDOWN, of its scope TMLRT_ECANCELED and TMLRT_ECLOSED (the state is still the caller's).
+ */
 TMLRT_API int tmlrt_task_start(tmlrt_task_t *task);
 
 /* Ends a handle. A task that still runs goes on, detached; a result that nobody took is ended by

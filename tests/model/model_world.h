@@ -47,7 +47,7 @@ struct model_task {
         task.next = NULL;
         task.ops.first = NULL;
         task.joiners = NULL;
-        task.extra = NULL;
+        tmlrt__store_relaxed(&task.extra, NULL);
         task.heap = NULL;
         tmlrt__store_relaxed(&task.join_latch.held, 0);
         task.step = TMLRT__STEP_POLL;
@@ -127,7 +127,14 @@ void tmlrt__mem_put(const tmlrt_allocator_t *, void *p, size_t, size_t) {
     (::free)(p);
 }
 
+static void *model_extra[4]; /* blocks that are extras of tasks: the model's own */
+
 void tmlrt__heap_put(tmlrt__heap_t *, tmlrt__heap_cache_t *, void *block, uint16_t) {
+    for (int k = 0; k < 4; k++)
+        if (model_extra[k] == block) {
+            model_extra[k] = NULL; /* once */
+            return;
+        }
     model_task *t = (model_task *)block;
     /* All a next owner would write. */
     t->task.next = NULL;
@@ -142,6 +149,26 @@ void *tmlrt__mem_zero(const tmlrt_allocator_t *, size_t size, size_t) {
 void *tmlrt__heap_get(tmlrt__heap_t *, tmlrt__heap_cache_t *, size_t, uint16_t *) {
     abort();
 }
+
+/* Tasks of most models have neither scopes nor task-locals. */
+int tmlrt__locals_inherit(tmlrt_task_t *) {
+    return 0;
+}
+void tmlrt__locals_drop(tmlrt__task_extra_t *) {}
+#if !defined(MODEL_SCOPES)
+int tmlrt__scope_enter(struct tmlrt__scope *, tmlrt_task_t *) {
+    abort();
+}
+void tmlrt__scope_unlink(struct tmlrt__scope *, tmlrt_task_t *, bool) {
+    abort();
+}
+void tmlrt__scope_leave(struct tmlrt__scope *) {
+    abort();
+}
+bool tmlrt__scope_asks(const struct tmlrt__scope *, uint32_t) {
+    return false;
+}
+#endif
 bool tmlrt__host_forked(const tmlrt__host_t *) {
     return false;
 }
