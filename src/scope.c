@@ -191,8 +191,8 @@ typedef struct scope__timer {
     tmlrt_allocator_t mem;
     tmlrt__atomic_u32 refs; /* the scope's, and one a waker of the sleep */
     tmlrt__latch_t    latch;
-    TMLRT__WATCHED(tmlrt__scope_t *) scope; /* under latch; NULL: not yet, or not any more */
-    TMLRT__WATCHED(bool) fired; /* under latch */
+    tmlrt__scope_t   *scope; /* under latch; NULL: not yet, or not any more */
+    bool              fired; /* under latch */
 } scope__timer_t;
 
 static void timer__unref(void *data) {

@@ -59,7 +59,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
         owner.start();
         owner.run();
         for (int k = 0; k < CHILDREN; k++) {
-            child[k].make(&host, &child_type, true);
+            child[k].make(&host, &child_type, k != 1); /* that one is detached */
             tmlrt__var_set(&wrote[k], 0);
             memset(&extra[k], 0, sizeof extra[k]);
             extra[k].scope = &scope;
@@ -83,8 +83,6 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
     void give_timer() {
         timer = (scope__timer_t *)(::malloc)(sizeof(scope__timer_t));
         memset((void *)timer, 0, sizeof *timer);
-        ::new ((void *)&timer->scope) TMLRT__WATCHED(tmlrt__scope_t *)();
-        ::new ((void *)&timer->fired) TMLRT__WATCHED(bool)();
         tmlrt__atomic_make(&timer->refs, 2);
         tmlrt__atomic_make(&timer->latch.held, 0);
         timer->scope = NULL;
@@ -110,7 +108,8 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
         self->result = (unsigned)-self->scope.guard.result;
         for (int k = 0; k < CHILDREN; k++) {
             if (tmlrt__load_relaxed(&self->entered[k]) == 0) continue;
-            RL_ASSERT(tmlrt__state_is_complete(&self->child[k].task.state));
+            RL_ASSERT(tmlrt__load_relaxed(&self->child[k].freed) == 1 ||
+                      tmlrt__state_is_complete(&self->child[k].task.state));
             tmlrt__var_get(&self->wrote[k]);
         }
         tmlrt__atomic_unmake(&self->scope.gate.word);
@@ -135,16 +134,21 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
         return any;
     }
 
-    void finish() {
+    void run_all() {
         while (owner.run() | run_children()) {
         }
+    }
+
+    void finish() {
+        run_all();
         RL_ASSERT(ended == 1);
         tmlrt__task_unref(&owner.task);
         RL_ASSERT(tmlrt__load_relaxed(&owner.freed) == 1);
         for (int k = 0; k < CHILDREN; k++) {
             if (tmlrt__load_relaxed(&entered[k]) == 0) continue;
-            tmlrt__task_unref(&child[k].task);
+            if (k != 1) tmlrt__task_unref(&child[k].task);
             RL_ASSERT(tmlrt__load_relaxed(&child[k].freed) == 1);
+            RL_ASSERT(tmlrt__load_relaxed(&child[k].task.state) == 0);
         }
         tmlrt__atomic_make(&scope.gate.word, 0); /* the suite destroys it again */
     }
@@ -227,10 +231,33 @@ struct deadline_races_end : scope_suite<deadline_races_end, 3> {
     }
 };
 
+/* The timer was taken out of its wheel before the end, and its waker comes only after it. */
+struct deadline_follows_end : scope_suite<deadline_follows_end, 2> {
+    void before() {
+        make(1, ENDS, ENDS, true);
+        give_timer();
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+        } else {
+            child[0].run();
+        }
+    }
+    void after() {
+        run_all();
+        timer__wake(timer);
+        finish();
+        RL_ASSERT(result == 0);
+    }
+};
+
 int main(int argc, char **argv) {
     rl::iteration_t n = model_iterations(argc, argv);
     return holds<last_child_races_join>(n) && holds<failure_races_spawn>(n) &&
-                   holds<abort_races_ends>(n) && holds<deadline_races_end>(n)
+                   holds<abort_races_ends>(n) && holds<deadline_races_end>(n) &&
+                   holds<deadline_follows_end>(n)
                ? 0
                : 1;
 }
