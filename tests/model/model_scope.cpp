@@ -26,12 +26,12 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
     model_task          owner, child[CHILDREN];
     tmlrt__task_extra_t extra[CHILDREN];
     tmlrt__scope_t      scope;
-    TMLRT__VAR(int)     wrote[CHILDREN];
-    int                 does[CHILDREN]; /* constant */
-    tmlrt__atomic_u32   entered[CHILDREN];
-    bool                joins; /* constant: else it waits for an abort */
-    scope__timer_t     *timer;
-    unsigned            opened, ended, result, polls; /* the owner's runner */
+    TMLRT__VAR(int) wrote[CHILDREN];
+    int               does[CHILDREN]; /* constant */
+    tmlrt__atomic_u32 entered[CHILDREN];
+    bool              joins; /* constant: else it waits for an abort */
+    scope__timer_t   *timer;
+    unsigned          opened, ended, result, polls; /* the owner's runner */
 
     static scope_suite *self;
 
