@@ -92,6 +92,7 @@ static void scope__tell(tmlrt__scope_t *s, tmlrt__scope_t **todo) {
         if (!begun) {
             tmlrt__list_push_back(&s->children, &children_end);
             tmlrt__list_push_back(&s->nested, &nested_end);
+            s->mark = &children_end;
             begun = true;
         }
         while (n < SCOPE__BATCH && (tasks[n] = scope__next_child(s, &children_end)) != NULL)
@@ -102,6 +103,7 @@ static void scope__tell(tmlrt__scope_t *s, tmlrt__scope_t **todo) {
         if (!more) {
             tmlrt__list_remove(&children_end);
             tmlrt__list_remove(&nested_end);
+            s->mark = NULL;
         }
         tmlrt__gate_leave(&s->gate, w);
         tmlrt__wakes_run(&wakes);
@@ -121,6 +123,7 @@ static void scope__tell_all(tmlrt__scope_t *todo) {
     }
 }
 
+/* Any thread that may touch it: cancels for `reason`, or fails it (reason 0). */
 static int scope__stop(tmlrt__scope_t *s, int reason, int failure, bool by_owner) {
     tmlrt__scope_t *todo = NULL;
     tmlrt__wakes_t  wakes;
@@ -129,10 +132,6 @@ static int scope__stop(tmlrt__scope_t *s, int reason, int failure, bool by_owner
     tmlrt__wakes_run(&wakes);
     scope__tell_all(todo);
     return e;
-}
-
-int tmlrt__scope_stop(tmlrt__scope_t *s, int error) {
-    return scope__stop(s, error, 0, false);
 }
 
 bool tmlrt__scope_asks(const tmlrt__scope_t *s, uint32_t shield) {
@@ -150,6 +149,14 @@ void tmlrt__scope_stop_all(tmlrt__scope_t *innermost) {
 
 /* ---- children ------------------------------------------------------------------------------------- */
 
+/* Entered: the host of the first child, or NULL. */
+static const tmlrt__host_t *scope__first_host(const tmlrt__scope_t *s) {
+    const tmlrt__list_t *node = s->children.next;
+    if (node == s->mark) node = node->next;
+    if (node == &s->children) return NULL;
+    return TMLRT__CONTAINER_OF(node, tmlrt__task_extra_t, sibling)->task->host;
+}
+
 int tmlrt__scope_enter(tmlrt__scope_t *s, tmlrt_task_t *task) {
     tmlrt__task_extra_t *x = tmlrt__task_extra(task);
     uint64_t             w = tmlrt__gate_enter(&s->gate);
@@ -166,9 +173,17 @@ int tmlrt__scope_enter(tmlrt__scope_t *s, tmlrt_task_t *task) {
 }
 
 void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, bool panicked) {
+    tmlrt__wakes_t wakes;
+    wakes.n = 0;
     uint64_t w = tmlrt__gate_enter(&s->gate);
     tmlrt__list_remove(&tmlrt__task_extra(task)->sibling);
+    /* An owner that drove our runtime for us has to look for another one. */
+    const tmlrt__host_t *next = scope__first_host(s);
+    tmlrt__op_t         *guard = tmlrt__gate_first(&s->gate);
+    if (next != NULL && next != task->host && (w & SCOPE__ENDING) != 0 && guard != NULL)
+        tmlrt__gate_grant(guard, 1, 0, &wakes);
     tmlrt__gate_leave(&s->gate, w);
+    tmlrt__wakes_run(&wakes);
     if (panicked) scope__stop(s, 0, TMLRT_EPANIC, false);
 }
 
@@ -336,10 +351,20 @@ static int32_t guard__cancel(tmlrt__op_t *op, int reason) {
     return scope__try_end(scope__of_guard(op));
 }
 
+/* A thread that awaits it drives a runtime of its own that its children are in. */
+static const tmlrt__host_t *guard__about(const tmlrt__op_t *op) {
+    tmlrt__scope_t      *s = scope__of_guard((tmlrt__op_t *)op);
+    uint64_t             w = tmlrt__gate_enter(&s->gate);
+    const tmlrt__host_t *host = scope__first_host(s);
+    tmlrt__gate_leave(&s->gate, w);
+    return host;
+}
+
 static const tmlrt__op_class_t guard__class = {.waits_for = "scope",
                                                .start = guard__start,
                                                .resume = guard__resume,
                                                .cancel = guard__cancel,
+                                               .about = guard__about,
                                                .always = true};
 
 /* ---- opening -------------------------------------------------------------------------------------- */
@@ -386,6 +411,7 @@ static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
     s->outer = outer;
     s->slot = slot;
     s->todo = NULL;
+    s->mark = NULL;
     s->timer = timer;
     s->failure = 0;
     s->reason = 0;

@@ -39,6 +39,7 @@ struct tmlrt__scope {
     tmlrt__scope_t      *outer;    /* constant while open: the one around it, of the same owner */
     tmlrt__scope_t     **slot;     /* constant: the owner's innermost scope; NULL: stackless */
     tmlrt__scope_t      *todo;     /* of who marked it: its list of what is to be told */
+    const tmlrt__list_t *mark;     /* entered: a canceller's own node among the children; or NULL */
     struct scope__timer *timer;    /* owner; NULL: no deadline of its own */
     TMLRT__WATCHED(int) failure;   /* entered: the first, or 0 */
     TMLRT__WATCHED(int) reason;    /* entered: ECANCELED or ETIMEDOUT, the first; or 0 */
@@ -56,10 +57,6 @@ int tmlrt__scope_enter(tmlrt__scope_t *s, tmlrt_task_t *task);
  * fails the scope. After its last use of anything of the owner's: it counts no more. */
 void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, bool panicked);
 void tmlrt__scope_leave(tmlrt__scope_t *s);
-
-/* Any thread that may touch it: cancels it. `error`: TMLRT_ECANCELED, or TMLRT_ETIMEDOUT for a
- * deadline. OK, EALREADY or ECLOSED. */
-int tmlrt__scope_stop(tmlrt__scope_t *s, int error);
 
 /* Owner: whether its waits are to end: `s` or one around it is cancelled, and no shield was begun
  * since its open (`shield`: those that are begun now). */

@@ -3,6 +3,7 @@
  * api_scope.c: scopes of fibers, plain threads and stackless tasks: who waits for whom, what cancels
  * what, and what every function says to bad input.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -473,6 +474,8 @@ enum { JOINS, SLEEPS, RETURNS, NESTS, PANICS };
 
 static void child_drops(unit_t *u) {
     owner_t *o = u->arg;
+    for (int i = 0; i < 10; i++)
+        sched_yield(); /* time for an owner that does not wait for us */
     require(atomic_fetch_sub(&o->alive, 1) > 0);
 }
 
@@ -845,6 +848,44 @@ static void only_the_owner_joins(void **state) {
     assert_int_equal(unit_run(rt, &tally, body_opens_wrongly, NULL), 0);
 }
 
+/* The thread drives the one of its runtimes that the children are in, not only the newest. */
+static void a_join_drives_the_runtime_of_the_children(void **state) {
+    (void)state;
+    tmlrt_runtime_t *older = runtime_current_thread(), *newer = runtime_current_thread();
+    tmlrt_runtime_t *both[] = {older, newer};
+    for (int i = 0; i < 4; i++) {
+        marks_t              m = {.scope = TMLRT_SCOPE_INIT};
+        tmlrt_task_options_t o = child_of(&m.scope);
+        assert_int_equal(tmlrt_scope_open(&m.scope, NULL, TMLRT_NEVER), TMLRT_OK);
+        for (int k = 0; k < 4; k++)
+            assert_int_equal(tmlrt_go(both[i < 2 ? i : k % 2], yields_and_ends, &m, &o, NULL),
+                             TMLRT_OK);
+        assert_int_equal(tmlrt_scope_join(&m.scope), TMLRT_OK);
+        assert_int_equal(m.ended, 4);
+    }
+    assert_int_equal(tmlrt_runtime_destroy(newer), TMLRT_OK);
+    assert_int_equal(tmlrt_runtime_destroy(older), TMLRT_OK);
+}
+
+static void a_scope_belongs_to_the_process_that_opened_it(void **state) {
+    (void)state;
+    marks_t m = {.scope = TMLRT_SCOPE_INIT};
+    assert_int_equal(tmlrt_scope_open(&m.scope, NULL, TMLRT_NEVER), TMLRT_OK);
+    go_in(&m.scope, lingers, &m);
+    wait_until(m.begun);
+    pid_t pid = fork();
+    if (pid == 0) {
+        tmlrt_task_options_t o = child_of(&m.scope);
+        bool                 ok = tmlrt_scope_join(&m.scope) == TMLRT_EFORKED;
+        _exit(ok && tmlrt_go(rt, lingers, &m, &o, NULL) == TMLRT_EFORKED ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(tmlrt_scope_cancel(&m.scope), TMLRT_OK);
+    assert_int_equal(tmlrt_scope_join(&m.scope), TMLRT_ECANCELED);
+}
+
 static void *returns_with_a_scope_open(void *arg) {
     tmlrt_scope_t s = TMLRT_SCOPE_INIT;
     (void)arg;
@@ -895,6 +936,8 @@ int main(void) {
         cmocka_unit_test(a_shutdown_ends_what_has_scopes_open),
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(only_the_owner_joins),
+        cmocka_unit_test(a_join_drives_the_runtime_of_the_children),
+        cmocka_unit_test(a_scope_belongs_to_the_process_that_opened_it),
         cmocka_unit_test(a_fiber_that_leaves_an_open_scope_behind_is_stopped),
     };
     return cmocka_run_group_tests(tests, make_runtime, end_runtime);

@@ -336,8 +336,81 @@ static void shutdown_survives_every_interrupted_call(void **state) {
     with_each_fault(shut_down, TMLRT__FAULT_SYS, EINTR);
 }
 
+static const tmlrt_local_key_t plain_key;
+
+/* A child that needs memory of its own: a scope with a deadline, a child in it, a task-local. */
+static void *needs_memory(void *arg) {
+    tally_t      *tally = arg;
+    tmlrt_scope_t scope = TMLRT_SCOPE_INIT;
+    int           e = tmlrt_local_set(&plain_key, tally);
+    require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+    int failed = e != TMLRT_OK;
+    e = tmlrt_scope_open(&scope, NULL, tmlrt_now(NULL) + 1000 * TMLRT_S);
+    require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+    if (e != TMLRT_OK) {
+        require(tmlrt_scope_join(&scope) == TMLRT_ECLOSED);
+        return (void *)1;
+    }
+    tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+    o.scope = &scope;
+    unit_t u = unit_of(tally, body_sleep_forever, NULL);
+    int    spawned = tmlrt_spawn(NULL, &unit_type, &u, &o, NULL);
+    require(spawned == TMLRT_OK || spawned == TMLRT_ENOMEM);
+    require(tmlrt_scope_cancel(&scope) == TMLRT_OK);
+    require(tmlrt_scope_join(&scope) == TMLRT_ECANCELED);
+    require(atomic_load(&tally->drops) == (spawned == TMLRT_OK));
+    return (void *)(intptr_t)(failed || spawned != TMLRT_OK);
+}
+
+static int scopes_and_tokens(uint32_t flavor) {
+    tmlrt_runtime_t *rt = make(flavor);
+    tally_t          tally = {0}, inner = {0};
+    tmlrt_token_t   *token = NULL, *child = NULL;
+    tmlrt_scope_t    scope = TMLRT_SCOPE_INIT;
+    if (rt == NULL) return 0;
+    int taken = 0, refused = 0;
+    int e = tmlrt_token_create(&token, NULL);
+    if (e == TMLRT_OK) e = tmlrt_token_create(&child, token);
+    require(e == TMLRT_OK || (e == TMLRT_ENOMEM && child == NULL));
+    refused += e != TMLRT_OK;
+    tmlrt_token_release(token);
+    tmlrt_token_release(child);
+
+    e = tmlrt_scope_open(&scope, rt, tmlrt_now(rt) + 1000 * TMLRT_S);
+    require(e == TMLRT_OK || e == TMLRT_ENOMEM);
+    refused += e != TMLRT_OK;
+    tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+    o.scope = &scope;
+    for (int i = 0; e == TMLRT_OK && i < 3; i++) {
+        unit_t u = unit_of(&tally, body_sleep_forever, NULL);
+        int    spawned = tmlrt_spawn(rt, &unit_type, &u, &o, NULL);
+        require(spawned == TMLRT_OK || spawned == TMLRT_ENOMEM);
+        taken += spawned == TMLRT_OK;
+        refused += spawned != TMLRT_OK;
+    }
+    if (e == TMLRT_OK) {
+        require(tmlrt_scope_cancel(&scope) == TMLRT_OK);
+        require(tmlrt_scope_join(&scope) == TMLRT_ECANCELED);
+        require(atomic_load(&tally.drops) == taken);
+    }
+    tmlrt_task_t *fiber;
+    int64_t       trouble = 1;
+    if (tmlrt_go(rt, needs_memory, &inner, NULL, &fiber) == TMLRT_OK) {
+        require(join_patiently(fiber, &trouble) == TMLRT_OK);
+        tmlrt_task_release(fiber);
+    }
+    destroy(rt);
+    return refused == 0 && trouble == 0;
+}
+
+static void scopes_and_tokens_survive_every_failed_allocation(void **state) {
+    (void)state;
+    with_each_fault(scopes_and_tokens, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scopes_and_tokens_survive_every_failed_allocation),
         cmocka_unit_test(create_survives_every_failed_allocation),
         cmocka_unit_test(create_survives_every_failed_system_call),
         cmocka_unit_test(spawn_and_join_survive_every_failed_allocation),

@@ -55,8 +55,8 @@ TMLRT_STATIC_ASSERT(sizeof(struct tmlrt_scope) == 384, "the size of a scope is f
 
 /* Opens a scope in the running fiber, or on this plain thread, inside the one that it opened last.
  * `deadline`: absolute, in ns on tmlrt_now(rt), past which it is cancelled; TMLRT_NEVER: none of its
- * own. `rt` keeps the deadline and is not looked at without one; NULL: the current runtime. The
- * children may be of any runtime.
+ * own. `rt` keeps the deadline, so it must not be destroyed before the scope has ended; without a
+ * deadline it is not looked at; NULL: the current runtime. The children may be of any runtime.
  * Owns: the scope is the library's until it has ended.
  * Errors: TMLRT_EINVAL (also: a negative deadline), TMLRT_EBUSY (it is open), TMLRT_ENOMEM,
  * TMLRT_EDEADLK (inside a stackless poll, a drop or a hook), TMLRT_ENORUNTIME (a deadline, and no
@@ -81,7 +81,7 @@ TMLRT_API tmlrt_op_t *tmlrt_scope_op(tmlrt_scope_t *scope);
 /* Waits for the end of the scope and returns its result. Always call it, also after an error: a
  * cancel does not let it return before the children have ended.
  * Suspends: blocks a plain thread. Threads: the owner, a fiber or thread.
- * Errors, with the scope still open: TMLRT_EINVAL (opened elsewhere), TMLRT_EBUSY (one opened
+ * Errors, with the scope still open: TMLRT_EFORKED; TMLRT_EINVAL (opened elsewhere), TMLRT_EBUSY (one opened
  * after it is still open), TMLRT_EDEADLK (inside a stackless poll, a drop or a hook). TMLRT_ECLOSED:
  * not open. */
 TMLRT_API int tmlrt_scope_join(tmlrt_scope_t *scope);
