@@ -49,16 +49,16 @@ typedef int32_t (*fiber__guard_t)(tmlrt_poll_fn body, void *state, tmlrt_cx_t *c
 
 /* At the top of the stack. Who runs the task touches it: the worker, or the fiber itself. */
 typedef struct fiber {
-    struct tmlrt__fiber head; /* first */
-    void           *context; /* the fiber's, while it is suspended */
-    void           *worker;  /* the worker's, while the fiber runs */
-    tmlrt_task_t   *task;
-    tmlrt__stack_t *stack;
-    tmlrt_fiber_fn  fn;
-    void           *arg;
-    fiber__guard_t  guard; /* or NULL */
-    void           *value; /* what fn returned */
-    int32_t         answer; /* of the poll: PENDING until it has ended */
+    struct tmlrt__fiber head;    /* first */
+    void               *context; /* the fiber's, while it is suspended */
+    void               *worker;  /* the worker's, while the fiber runs */
+    tmlrt_task_t       *task;
+    tmlrt__stack_t     *stack;
+    tmlrt_fiber_fn      fn;
+    void               *arg;
+    fiber__guard_t      guard;  /* or NULL */
+    void               *value;  /* what fn returned */
+    int32_t             answer; /* of the poll: PENDING until it has ended */
 #if defined(FIBER__ASAN)
     void       *fake_stack, *worker_fake_stack;
     const void *worker_low;

@@ -172,7 +172,7 @@ int tmlrt__scope_enter(tmlrt__scope_t *s, tmlrt_task_t *task) {
     return e;
 }
 
-void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, bool panicked) {
+void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, int outcome) {
     tmlrt__wakes_t wakes;
     wakes.n = 0;
     uint64_t w = tmlrt__gate_enter(&s->gate);
@@ -184,7 +184,7 @@ void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, bool panicked) {
         tmlrt__gate_grant(guard, 1, 0, &wakes);
     tmlrt__gate_leave(&s->gate, w);
     tmlrt__wakes_run(&wakes);
-    if (panicked) scope__stop(s, 0, TMLRT_EPANIC, false);
+    if (outcome != TMLRT_OK && outcome != TMLRT_ECANCELED) scope__stop(s, 0, outcome, false);
 }
 
 void tmlrt__scope_leave(tmlrt__scope_t *s) {

@@ -53,9 +53,10 @@ _Static_assert(sizeof(tmlrt__scope_t) <= sizeof(tmlrt_scope_t), "it fits the pub
 /* `task`, not started, becomes a child. ECLOSED, ECANCELED: it does not. */
 int tmlrt__scope_enter(tmlrt__scope_t *s, tmlrt_task_t *task);
 
-/* The child's runner, in two steps. Before it is complete: nobody finds it any more; `panicked`: it
- * fails the scope. After its last use of anything of the owner's: it counts no more. */
-void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, bool panicked);
+/* The child's runner, in two steps. Before it is complete: nobody finds it any more; an `outcome`
+ * other than TMLRT_ECANCELED fails the scope. After its last use of anything of the owner's: it
+ * counts no more. */
+void tmlrt__scope_unlink(tmlrt__scope_t *s, tmlrt_task_t *task, int outcome);
 void tmlrt__scope_leave(tmlrt__scope_t *s);
 
 /* Owner: whether its waits are to end: `s` or one around it is cancelled, and no shield was begun

@@ -195,7 +195,7 @@ void tmlrt__task_undo(tmlrt_task_t *task, bool handle) {
     if (scope == NULL) {
         task__free(task);
     } else {
-        tmlrt__scope_unlink(scope, task, false);
+        tmlrt__scope_unlink(scope, task, TMLRT_OK);
         if (handle) tmlrt__task_unref(task);
         tmlrt__task_unref(task);
         tmlrt__scope_leave(scope);
@@ -364,8 +364,7 @@ static void task__finish(tmlrt_task_t *task) {
     if (x != NULL) {
         tmlrt__locals_drop(x);
         scope = x->scope;
-        if (scope != NULL)
-            tmlrt__scope_unlink(scope, task, task->outcome == (uint8_t)-TMLRT_EPANIC);
+        if (scope != NULL) tmlrt__scope_unlink(scope, task, -(int)task->outcome);
     }
     switch (tmlrt__state_complete(&task->state)) {
     case TMLRT__END_TOLD:

@@ -13,8 +13,9 @@
  *     int e = tmlrt_scope_join(&scope);
  *
  * How a scope ends, its result:
- *   the first failure    if there was one: tmlrt_scope_fail, or TMLRT_EPANIC for a child that
- *                        panicked; also one that came after a cancel. Later ones are not kept.
+ *   the first failure    if there was one, also after a cancel: tmlrt_scope_fail, or the outcome of
+ *                        a child that panicked (TMLRT_EPANIC) or found no memory for its stack
+ *                        (TMLRT_ENOMEM). Later ones are not kept.
  *   TMLRT_ETIMEDOUT      else, if the deadline came before any cancel,
  *   TMLRT_ECANCELED      else, if it was cancelled: tmlrt_scope_cancel, a cancelled or aborted owner;
  *   TMLRT_OK             else. What a child's result says is between the child and who looks at it,
@@ -30,8 +31,9 @@
  *
  * A scope is registered with its task like an operation in flight: when the task is aborted, panics
  * or returns, the children are cancelled and joined before its state is dropped; tmlrt_ops_drain and
- * the end of a tmlrt_op_future do the same for what lies in them. A fiber must not return from the
- * function in whose frame a scope is open; one that ends so is stopped with a message.
+ * the end of a tmlrt_op_future do the same for what lies in them. A fiber joins every scope that it
+ * opened before it leaves the frame that it lies in; one that returns with a scope open is stopped
+ * with a message (one that panics is not: its guard may leap over the joins).
  */
 #ifndef TMLRT_SCOPE_H
 #define TMLRT_SCOPE_H

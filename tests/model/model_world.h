@@ -159,7 +159,7 @@ void tmlrt__locals_drop(tmlrt__task_extra_t *) {}
 int tmlrt__scope_enter(struct tmlrt__scope *, tmlrt_task_t *) {
     abort();
 }
-void tmlrt__scope_unlink(struct tmlrt__scope *, tmlrt_task_t *, bool) {
+void tmlrt__scope_unlink(struct tmlrt__scope *, tmlrt_task_t *, int) {
     abort();
 }
 void tmlrt__scope_leave(struct tmlrt__scope *) {

@@ -102,6 +102,7 @@
 ; TMLRT_US = 1000
 
 ; Types
+%tmlrt_local_key = type { ptr, ptr }
 %tmlrt_addr = type { i32, i32, [16 x i64] }
 %tmlrt_tcp_options = type { i64, i32, i32, i32, i32 }
 %tmlrt_iovec = type { ptr, i64 }
@@ -113,6 +114,7 @@
 %tmlrt_straggler = type { i64, i64, ptr, ptr, ptr, i32 }
 %tmlrt_shutdown_report = type { i64, ptr, ptr, i64, i64, i64 }
 %tmlrt_worker_stats = type { i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64 }
+%tmlrt_scope = type { [48 x i64] }
 %tmlrt_mutex = type { [4 x i64] }
 %tmlrt_rwlock = type { [6 x i64] }
 %tmlrt_semaphore = type { [6 x i64] }
@@ -120,7 +122,7 @@
 %tmlrt_once = type { [6 x i64] }
 %tmlrt_wait_group = type { [6 x i64] }
 %tmlrt_task_type = type { i64, ptr, i64, i64, i64, i64, ptr, ptr, ptr, ptr }
-%tmlrt_task_options = type { i64, ptr, ptr, i32, i32, i64, ptr }
+%tmlrt_task_options = type { i64, ptr, ptr, i32, i32, i64, ptr, ptr }
 %tmlrt_interval = type { [6 x i64] }
 %tmlrt_udp_options = type { i64, i32, i32, i32 }
 %tmlrt_waker_vtable = type { ptr, ptr, ptr, ptr }
@@ -240,6 +242,10 @@ declare i32 @tmlrt_shield_end()
 declare i32 @tmlrt_cancelled()
 ; int tmlrt_fiber_catch_overflow(void)
 declare i32 @tmlrt_fiber_catch_overflow()
+; int tmlrt_local_set(const tmlrt_local_key_t *key, void *value)
+declare i32 @tmlrt_local_set(ptr, ptr)
+; void *tmlrt_local_get(const tmlrt_local_key_t *key)
+declare ptr @tmlrt_local_get(ptr)
 ; int tmlrt_main(const tmlrt_task_type_t *type, const void *init_state, const tmlrt_config_t *config)
 declare i32 @tmlrt_main(ptr, ptr, ptr)
 ; int tmlrt_runtime_default(tmlrt_runtime_t **rt)
@@ -378,6 +384,22 @@ declare i32 @tmlrt_runtime_destroy(ptr)
 declare i32 @tmlrt_op_stopping(ptr, ptr)
 ; int tmlrt_runtime_stats(tmlrt_runtime_t *rt, uint32_t worker, tmlrt_worker_stats_t *stats)
 declare i32 @tmlrt_runtime_stats(ptr, i32, ptr)
+; int tmlrt_scope_open(tmlrt_scope_t *scope, tmlrt_runtime_t *rt, int64_t deadline)
+declare i32 @tmlrt_scope_open(ptr, ptr, i64)
+; int tmlrt_scope_open_in(tmlrt_scope_t *scope, tmlrt_cx_t *cx, tmlrt_scope_t *outer, int64_t deadline)
+declare i32 @tmlrt_scope_open_in(ptr, ptr, ptr, i64)
+; tmlrt_op_t *tmlrt_scope_op(tmlrt_scope_t *scope)
+declare ptr @tmlrt_scope_op(ptr)
+; int tmlrt_scope_join(tmlrt_scope_t *scope)
+declare i32 @tmlrt_scope_join(ptr)
+; int tmlrt_scope_fail(tmlrt_scope_t *scope, int error)
+declare i32 @tmlrt_scope_fail(ptr, i32)
+; int tmlrt_scope_cancel(tmlrt_scope_t *scope)
+declare i32 @tmlrt_scope_cancel(ptr)
+; int tmlrt_scope_status(tmlrt_scope_t *scope)
+declare i32 @tmlrt_scope_status(ptr)
+; tmlrt_scope_t *tmlrt_scope_current(void)
+declare ptr @tmlrt_scope_current()
 ; int tmlrt_signal_open(tmlrt_runtime_t *rt, int signo, tmlrt_signal_t **sig)
 declare i32 @tmlrt_signal_open(ptr, i32, ptr)
 ; void tmlrt_signal_close(tmlrt_signal_t *sig)
@@ -494,6 +516,22 @@ declare i32 @tmlrt_op_tick(ptr, ptr)
 declare i64 @tmlrt_tick(ptr)
 ; int64_t tmlrt_tick_until(tmlrt_interval_t *interval, int64_t deadline)
 declare i64 @tmlrt_tick_until(ptr, i64)
+; int tmlrt_token_create(tmlrt_token_t **token, tmlrt_token_t *parent)
+declare i32 @tmlrt_token_create(ptr, ptr)
+; tmlrt_token_t *tmlrt_token_retain(tmlrt_token_t *token)
+declare ptr @tmlrt_token_retain(ptr)
+; void tmlrt_token_release(tmlrt_token_t *token)
+declare void @tmlrt_token_release(ptr)
+; int tmlrt_token_cancel(tmlrt_token_t *token)
+declare i32 @tmlrt_token_cancel(ptr)
+; int tmlrt_token_is_cancelled(const tmlrt_token_t *token)
+declare i32 @tmlrt_token_is_cancelled(ptr)
+; int tmlrt_op_token(tmlrt_op_t *op, tmlrt_token_t *token)
+declare i32 @tmlrt_op_token(ptr, ptr)
+; int tmlrt_token_wait(tmlrt_token_t *token)
+declare i32 @tmlrt_token_wait(ptr)
+; int tmlrt_token_wait_until(tmlrt_token_t *token, int64_t deadline)
+declare i32 @tmlrt_token_wait_until(ptr, i64)
 ; int tmlrt_udp_open(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr, const tmlrt_udp_options_t *options, tmlrt_sock_t **sock)
 declare i32 @tmlrt_udp_open(ptr, ptr, ptr, ptr)
 ; int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr)
