@@ -255,7 +255,7 @@ static void a_thread_in_a_cancelled_scope_stops_waiting(void **state) {
     assert_int_equal(tmlrt_cancelled(), TMLRT_OK);
 }
 
-static _Thread_local jmp_buf *landing;
+static _Thread_local jmp_buf *landing; /* a body that jumps there has not waited */
 
 static int32_t guard(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result) {
     jmp_buf here;
@@ -605,6 +605,33 @@ static void *fiber_parent(void *arg) {
     return NULL;
 }
 
+static void *fiber_panics(void *arg) {
+    marks_t *m = arg;
+    require(tmlrt_scope_open(&m->scope, NULL, TMLRT_NEVER) == TMLRT_OK);
+    require(tmlrt_scope_open(&m->inner, rt, tmlrt_now(rt) + FAR) == TMLRT_OK);
+    for (int i = 0; i < 5; i++) {
+        go_in(&m->scope, lingers, m);
+        go_in(&m->inner, lingers, m);
+    }
+    longjmp(*landing, 1);
+}
+
+static void a_fiber_that_panics_leaves_no_children_behind(void **state) {
+    (void)state;
+    for (int round = 0; round < scaled(50); round++) {
+        marks_t              m = {.scope = TMLRT_SCOPE_INIT};
+        tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+        tmlrt_task_t        *task;
+        o.guard = guard;
+        assert_int_equal(tmlrt_go(rt, fiber_panics, &m, &o, &task), TMLRT_OK);
+        assert_int_equal(tmlrt_join(task, NULL), TMLRT_EPANIC);
+        assert_int_equal(m.ended, m.begun);
+        assert_int_equal(tmlrt_scope_status(&m.scope), TMLRT_ECLOSED);
+        assert_int_equal(tmlrt_scope_status(&m.inner), TMLRT_ECLOSED);
+        tmlrt_task_release(task);
+    }
+}
+
 static void aborting_a_fiber_cancels_its_scopes_which_it_joins(void **state) {
     (void)state;
     for (int round = 0; round < scaled(100); round++) {
@@ -928,6 +955,7 @@ int main(void) {
         cmocka_unit_test(aborting_a_parent_joins_its_children_before_its_drop),
         cmocka_unit_test(a_parent_that_returns_or_panics_joins_them_too),
         cmocka_unit_test(a_future_in_place_joins_its_children_when_it_loses),
+        cmocka_unit_test(a_fiber_that_panics_leaves_no_children_behind),
         cmocka_unit_test(aborting_a_fiber_cancels_its_scopes_which_it_joins),
         cmocka_unit_test(a_scope_in_a_select_is_cancelled_and_joined_when_it_loses),
         cmocka_unit_test(a_stackless_owner_is_polled_when_its_scope_is_cancelled),
