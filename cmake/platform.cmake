@@ -2,7 +2,8 @@
 #
 # The only list of files that depend on the operating system. A file named
 # below is compiled where its system is; every other file of src/ everywhere.
-set(tmlrt_files_linux os_linux.c os_posix.c os_map.c cgroup.c reactor/epoll.c tml_poller_epoll.c)
+set(tmlrt_files_linux os_linux.c os_posix.c os_map.c cgroup.c reactor/epoll.c
+    reactor/simulated.c tml_poller_epoll.c)
 set(tmlrt_files_bsd os_posix.c os_map.c reactor/kqueue.c tml_poller_scan.c)
 set(tmlrt_files_windows os_windows.c reactor/iocp.c tml_poller_scan.c)
 # Compiled into the test build of the library alone.

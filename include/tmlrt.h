@@ -33,6 +33,7 @@
 #include <tmlrt/notify.h>
 #include <tmlrt/op.h>
 #include <tmlrt/pipe.h>
+#include <tmlrt/replay.h>
 #include <tmlrt/resolve.h>
 #include <tmlrt/runtime.h>
 #include <tmlrt/scope.h>

@@ -297,6 +297,8 @@ int tmlrt__blocking_spawn(tmlrt__host_t *host, void *(*fn)(void *), void *arg, v
                           uint32_t cls, const tmlrt_task_options_t *options, tmlrt_task_t **out) {
     tmlrt_task_t *task;
     if (fn == NULL || cls >= TMLRT__BLOCKING_CLASSES) return TMLRT_EINVAL;
+    if (host != NULL && host->blocking->go != NULL)
+        return host->blocking->go(host, fn, arg, drop, options, out);
     int e = tmlrt__task_create(host, &blocking__type, options, true, &task);
     if (e != TMLRT_OK) return e;
     task->flags |= TMLRT__TASK_BLOCKING;

@@ -45,8 +45,11 @@ typedef struct tmlrt__blocking {
     uint32_t      making; /* callers inside the making of a thread */
     uint32_t      named;  /* number of the next thread's name */
     bool          stop;
-    tmlrt__list_t idle;     /* threads without a job, newest first */
-    tmlrt__list_t dead;     /* threads that have left and are to be joined */
+    /* Replayed: makes a fiber of the job instead (constant; NULL: threads run the jobs). */
+    int (*go)(tmlrt__host_t *host, void *(*fn)(void *), void *arg, void (*drop)(void *),
+              const tmlrt_task_options_t *options, tmlrt_task_t **task);
+    tmlrt__list_t     idle; /* threads without a job, newest first */
+    tmlrt__list_t     dead; /* threads that have left and are to be joined */
     tmlrt__atomic_u32 left; /* futex: bumped when a thread has left */
 } tmlrt__blocking_t;
 

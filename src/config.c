@@ -17,6 +17,7 @@
 #define CONFIG__BLOCKING_THREADS 512
 #define CONFIG__BLOCKING_QUEUE   65536
 #define CONFIG__SHUTDOWN_MS      1000
+#define CONFIG__TIME_MAX         (INT64_C(1) << 60) /* ns; two of them still add */
 
 typedef struct config__word {
     const char *word;
@@ -27,10 +28,13 @@ static const config__word_t config__flavors[] = {
     {"multi", TMLRT_FLAVOR_MULTI_THREAD}, {"current", TMLRT_FLAVOR_CURRENT_THREAD}, {NULL, 0}};
 static const config__word_t config__clocks[] = {
     {"real", TMLRT_CLOCK_REAL}, {"virtual", TMLRT_CLOCK_VIRTUAL}, {NULL, 0}};
-static const config__word_t config__reactors[] = {
-    {"auto", TMLRT_REACTOR_AUTO},         {"epoll", TMLRT_REACTOR_EPOLL},
-    {"kqueue", TMLRT_REACTOR_KQUEUE},     {"iocp", TMLRT_REACTOR_IOCP},
-    {"io_uring", TMLRT_REACTOR_IO_URING}, {NULL, 0}};
+static const config__word_t config__reactors[] = {{"auto", TMLRT_REACTOR_AUTO},
+                                                  {"epoll", TMLRT_REACTOR_EPOLL},
+                                                  {"kqueue", TMLRT_REACTOR_KQUEUE},
+                                                  {"iocp", TMLRT_REACTOR_IOCP},
+                                                  {"io_uring", TMLRT_REACTOR_IO_URING},
+                                                  {"simulated", TMLRT_REACTOR_SIMULATED},
+                                                  {NULL, 0}};
 static const config__word_t config__switches[] = {{"1", 1}, {"0", 2}, {NULL, 0}};
 
 /* The text of a variable that is set and not empty, else NULL. */
@@ -102,7 +106,23 @@ static int config__check(const tmlrt_config_t *c, uint64_t workers) {
         return TMLRT_EINVAL;
     bool current = c->flavor == TMLRT_FLAVOR_CURRENT_THREAD;
     if (c->clock == TMLRT_CLOCK_VIRTUAL && !current) return TMLRT_EINVAL;
+    if (c->reactor == TMLRT_REACTOR_SIMULATED && c->clock != TMLRT_CLOCK_VIRTUAL)
+        return TMLRT_EINVAL;
     return TMLRT_OK;
+}
+
+static int config__network(const tmlrt_network_t *asked, tmlrt_network_t *out) {
+    const uint32_t all = 1000000;
+    *out = (tmlrt_network_t)TMLRT_NETWORK_INIT;
+    if (asked == NULL) return TMLRT_OK;
+    if (tmlrt__sized_check(asked, sizeof *asked) != 0) return TMLRT_EINVAL;
+    *out = *asked;
+    bool bad = out->delay_least < 0 || out->delay_most < out->delay_least ||
+               out->delay_most > CONFIG__TIME_MAX || out->partition_most < 0 ||
+               out->partition_most > CONFIG__TIME_MAX || out->give_up < 1 ||
+               out->give_up > CONFIG__TIME_MAX || out->buffer == 0 || out->short_transfers > all ||
+               out->refuse > all || out->reset > all || out->partition > all || out->reserved != 0;
+    return bad ? TMLRT_EINVAL : TMLRT_OK;
 }
 
 int tmlrt__config_resolve(const tmlrt_config_t *config, tmlrt__settings_t *out) {
@@ -117,6 +137,8 @@ int tmlrt__config_resolve(const tmlrt_config_t *config, tmlrt__settings_t *out) 
     if (e != TMLRT_OK) return e;
 
     memset(out, 0, sizeof *out);
+    e = config__network(c.network, &out->network);
+    if (e != TMLRT_OK) return e;
     out->current_thread = c.flavor == TMLRT_FLAVOR_CURRENT_THREAD;
     out->virtual_clock = c.clock == TMLRT_CLOCK_VIRTUAL;
     out->pin_workers = c.pin_workers == 1;
@@ -130,6 +152,7 @@ int tmlrt__config_resolve(const tmlrt_config_t *config, tmlrt__settings_t *out) 
     out->shutdown_ms = c.shutdown_ms == 0            ? CONFIG__SHUTDOWN_MS
                        : c.shutdown_ms == UINT32_MAX ? 0
                                                      : c.shutdown_ms;
+    out->replay = out->virtual_clock && (c.seed != 0 || c.reactor == TMLRT_REACTOR_SIMULATED);
     out->seed = c.seed != 0 ? c.seed : (uint64_t)tmlrt__os_now();
     strcpy(out->thread_name, c.thread_name != NULL ? c.thread_name : "tmlrt");
     out->mem = c.allocator != NULL ? *c.allocator : tmlrt__mem_default;

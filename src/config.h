@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <tmlrt/replay.h>
 #include <tmlrt/runtime.h>
 
 #define TMLRT__NAME_MAX 10 /* bytes of the thread name's prefix */
@@ -23,6 +24,8 @@ typedef struct tmlrt__settings {
     uint32_t          blocking_threads, blocking_queue;
     uint32_t          shutdown_ms; /* the grace of tmlrt_main */
     uint64_t          seed;
+    bool              replay; /* the seed decides every choice */
+    tmlrt_network_t   network;
     char              thread_name[TMLRT__NAME_MAX + 1];
     tmlrt_allocator_t mem;
     void (*on_thread_start)(void *hook_ctx, uint32_t worker);

@@ -279,15 +279,14 @@ static const tmlrt_task_type_t fiber__type = {
     .drop = fiber__drop,
 };
 
-int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task_options_t *options,
-             tmlrt_task_t **out) {
-    if (fn == NULL) return TMLRT_EINVAL;
-    tmlrt_task_t  *task;
-    tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
-    int            e = tmlrt__task_create(host, &fiber__type, options, true, &task);
+/* Makes the task of a fiber, not queued yet. */
+static int fiber__make(tmlrt__host_t *host, const tmlrt_task_type_t *type, uint32_t usual_class,
+                       tmlrt_fiber_fn fn, void *arg, const tmlrt_task_options_t *options,
+                       tmlrt_task_t **task) {
+    int e = tmlrt__task_create(host, type, options, true, task);
     if (e != TMLRT_OK) return e;
-    uint32_t        cls = TMLRT_STACK_MEDIUM;
-    fiber__state_t *s = tmlrt__task_state(task);
+    uint32_t        cls = usual_class;
+    fiber__state_t *s = tmlrt__task_state(*task);
     s->fn = fn;
     s->arg = arg;
     s->u.guard = NULL;
@@ -295,7 +294,53 @@ int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task
         if (options->stack_class != TMLRT_STACK_DEFAULT) cls = options->stack_class;
         s->u.guard = options->guard;
     }
-    task->flags |= (uint8_t)(TMLRT__TASK_FIBER | (cls - TMLRT_STACK_SMALL) * TMLRT__TASK_STACK);
+    (*task)->flags |= (uint8_t)(TMLRT__TASK_FIBER | (cls - TMLRT_STACK_SMALL) * TMLRT__TASK_STACK);
+    return TMLRT_OK;
+}
+
+int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task_options_t *options,
+             tmlrt_task_t **out) {
+    if (fn == NULL) return TMLRT_EINVAL;
+    tmlrt_task_t  *task;
+    tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
+    int e = fiber__make(host, &fiber__type, TMLRT_STACK_MEDIUM, fn, arg, options, &task);
+    if (e == TMLRT_OK) e = tmlrt__task_enter(task, out != NULL);
+    if (e == TMLRT_OK) tmlrt__task_submit(task, out);
+    return e;
+}
+
+/* A job of the blocking pool, with what ends it. */
+typedef struct fiber__job {
+    fiber__state_t fiber; /* first */
+    void          *arg;
+    void (*drop)(void *arg); /* or NULL */
+} fiber__job_t;
+
+static void fiber__drop_job(void *state) {
+    const fiber__job_t *job = state;
+    fiber__drop(state);
+    if (job->drop != NULL) job->drop(job->arg);
+}
+
+static const tmlrt_task_type_t fiber__job_type = {
+    .struct_size = sizeof(tmlrt_task_type_t),
+    .name = "blocking",
+    .state_size = sizeof(fiber__job_t),
+    .state_align = _Alignof(fiber__job_t),
+    .result_size = sizeof(void *),
+    .result_align = _Alignof(void *),
+    .poll = fiber__poll,
+    .drop = fiber__drop_job,
+};
+
+int tmlrt__fiber_job(tmlrt__host_t *host, void *(*fn)(void *), void *arg, void (*drop)(void *),
+                     const tmlrt_task_options_t *options, tmlrt_task_t **out) {
+    tmlrt_task_t *task;
+    int e = fiber__make(host, &fiber__job_type, TMLRT_STACK_HUGE, fn, arg, options, &task);
+    if (e != TMLRT_OK) return e;
+    fiber__job_t *job = tmlrt__task_state(task);
+    job->arg = arg;
+    job->drop = drop;
     e = tmlrt__task_enter(task, out != NULL);
     if (e == TMLRT_OK) tmlrt__task_submit(task, out);
     return e;

@@ -12,6 +12,10 @@ bool tmlrt__host_forked(const tmlrt__host_t *host) {
     return host->fork_generation != tmlrt__load_relaxed(&tmlrt__fork_generation);
 }
 
+bool tmlrt__host_is_foreign(const tmlrt__host_t *host) {
+    return host->chance != NULL && host->owner != tmlrt__thread_self();
+}
+
 tmlrt__host_t *tmlrt__host_or_current(tmlrt__host_t *host) {
     return host != NULL ? host : tmlrt__current()->host;
 }

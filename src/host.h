@@ -46,8 +46,8 @@ typedef struct tmlrt__host_ops {
     /* The driver of number n, modulo how many there are: the same for the same n. */
     struct tmlrt__driver *(*driver_of)(tmlrt__host_t *host, uint64_t n);
     /* Drives the host, a current-thread one of this thread, until *done is non-zero or `deadline`
-     * (on its clock) has passed. */
-    void (*drive)(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline);
+     * (on its clock) has passed. False: it is replayed, and nothing will ever happen there. */
+    bool (*drive)(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline);
     /* Any thread: makes a drive look at its *done again. */
     void (*kick)(tmlrt__host_t *host);
 } tmlrt__host_ops_t;
@@ -59,6 +59,8 @@ struct tmlrt__host {
     tmlrt__host_t           *owned_before; /* the owner's: the next of its `owned` */
     struct tmlrt__stacks    *stacks;       /* of fibers */
     struct tmlrt__blocking  *blocking;     /* the pool for code that blocks */
+    struct tmlrt__chance    *chance;       /* of a replayed host (chance.h), else NULL */
+    uint64_t                 owner;        /* then: the one thread that may call */
     uint32_t                 fork_generation;
     tmlrt__atomic_u32        phase; /* TMLRT__HOST_*, only ever grows */
 };
@@ -77,13 +79,14 @@ struct tmlrt__fiber {
 /* What this thread is running. Owner: the thread. `busy` is non-zero while user code that must not
  * block runs: a stackless poll, a drop, a hook. */
 typedef struct tmlrt__current {
-    tmlrt__host_t       *host;    /* of a worker, or of whoever drives; else NULL */
-    tmlrt_task_t        *task;    /* being polled; else NULL */
-    void                *worker;  /* the worker.h worker; else NULL */
-    tmlrt__heap_cache_t *cache;   /* of that worker; else NULL */
-    tmlrt__host_t       *owned;   /* the current-thread hosts made on this thread, newest first */
-    uint32_t             index;   /* of that worker */
-    struct tmlrt__fiber *fiber;   /* that runs on this thread now; else NULL */
+    tmlrt__host_t        *host;   /* of a worker, or of whoever drives; else NULL */
+    tmlrt_task_t         *task;   /* being polled; else NULL */
+    void                 *worker; /* the worker.h worker; else NULL */
+    struct tmlrt__chance *chance; /* of a replayed host; else NULL */
+    tmlrt__heap_cache_t  *cache;  /* of that worker; else NULL */
+    tmlrt__host_t        *owned;  /* the current-thread hosts made on this thread, newest first */
+    uint32_t              index;  /* of that worker */
+    struct tmlrt__fiber  *fiber;  /* that runs on this thread now; else NULL */
     int (*await)(tmlrt_op_t *op); /* of that fiber */
     struct tmlrt__scope *scope;   /* the one opened last by what runs on the thread's own stack */
     uint32_t             busy;
@@ -106,6 +109,9 @@ static inline tmlrt__current_t *tmlrt__current(void) {
 
 /* True in a child forked since the host was made. */
 bool tmlrt__host_forked(const tmlrt__host_t *host);
+
+/* True on any thread but the one that a replayed host runs on. */
+bool tmlrt__host_is_foreign(const tmlrt__host_t *host);
 
 /* The host that a NULL runtime means here, or NULL. */
 tmlrt__host_t *tmlrt__host_or_current(tmlrt__host_t *host);

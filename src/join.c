@@ -50,6 +50,10 @@ static int32_t join__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         op->result = TMLRT_EFORKED;
         return TMLRT_READY;
     }
+    if (tmlrt__host_is_foreign(task->host)) {
+        op->result = TMLRT_ENOTSUP;
+        return TMLRT_READY;
+    }
     if (tmlrt__state_is_queued(&task->state) && tmlrt__current()->host == task->host &&
         task->host->ops->run_inline(task->host, task) && tmlrt__state_is_complete(&task->state))
         return join__take(op);

@@ -14,7 +14,9 @@
 #include <tmlrt/sync.h>
 
 #include "call.h"
+#include "chance.h"
 #include "gate.h"
+#include "host.h"
 #include "os.h"
 
 _Static_assert(sizeof(tmlrt__gate_t) <= sizeof(tmlrt_mutex_t), "it fits the public type");
@@ -36,6 +38,12 @@ enum { MUTEX__TRY = 1, MUTEX__OWN }; /* what a waiter was granted */
 
 static tmlrt__gate_t *mutex__gate(tmlrt_mutex_t *mutex) {
     return (tmlrt__gate_t *)(void *)mutex;
+}
+
+/* The clock of ages: in a replay that of the runtime, for it decides who comes next. */
+static int64_t mutex__now(void) {
+    const tmlrt__current_t *cur = tmlrt__current();
+    return cur->chance != NULL ? cur->host->ops->now(cur->host) : tmlrt__os_now();
 }
 
 static bool mutex__take(tmlrt__gate_t *g) {
@@ -85,7 +93,7 @@ static int32_t mutex__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     (void)cx;
     op->result = TMLRT_OK;
     if (mutex__take(g)) return TMLRT_READY;
-    op->u.wait.more = (uint64_t)tmlrt__os_now();
+    op->u.wait.more = (uint64_t)mutex__now();
     uint64_t w = tmlrt__gate_enter(g);
     bool     locked = (w & MUTEX__LOCKED) != 0;
     if (locked) tmlrt__gate_wait(g, op);
@@ -112,7 +120,7 @@ static int32_t mutex__cancel(tmlrt__op_t *op, int reason) {
     tmlrt__gate_t *g = op->u.wait.object;
     tmlrt__wakes_t wakes;
     wakes.n = 0;
-    int64_t  now = tmlrt__os_now();
+    int64_t  now = mutex__now();
     uint64_t w = tmlrt__gate_enter(g);
     if (!tmlrt__gate_remove(op)) {
         if (op->u.wait.granted == MUTEX__OWN) {
@@ -143,8 +151,12 @@ int tmlrt_op_lock(tmlrt_op_t *op, tmlrt_mutex_t *mutex) {
 
 static MUTEX__NOINLINE int mutex__lock_slowly(tmlrt_mutex_t *mutex) {
     tmlrt__gate_t *g = mutex__gate(mutex);
-    mutex__pause(g);
-    if (mutex__try(g)) return TMLRT_OK;
+    if (tmlrt__current()->chance == NULL) {
+        mutex__pause(g);
+        if (mutex__try(g)) return TMLRT_OK;
+    } else if (tmlrt__call_tries() && mutex__take(g)) {
+        return TMLRT_OK;
+    }
     tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_lock(&op, mutex);
     return (int)tmlrt__call_await_always(&op);
@@ -152,7 +164,9 @@ static MUTEX__NOINLINE int mutex__lock_slowly(tmlrt_mutex_t *mutex) {
 
 int tmlrt_mutex_lock(tmlrt_mutex_t *mutex) {
     if (mutex == NULL) return TMLRT_EINVAL;
-    return mutex__take(mutex__gate(mutex)) ? TMLRT_OK : mutex__lock_slowly(mutex);
+    /* A replay decides even whether a free lock is taken at once. */
+    if (tmlrt__current()->chance == NULL && mutex__take(mutex__gate(mutex))) return TMLRT_OK;
+    return mutex__lock_slowly(mutex);
 }
 
 int tmlrt_mutex_lock_until(tmlrt_mutex_t *mutex, int64_t deadline) {
@@ -172,7 +186,7 @@ static MUTEX__NOINLINE int mutex__unlock_slowly(tmlrt__gate_t *g) {
     uint64_t w = tmlrt__load_relaxed(&g->word);
     if ((w & MUTEX__LOCKED) == 0) return TMLRT_EINVAL;
     /* Before the entry, and only where it can matter. */
-    int64_t        now = (w & MUTEX__WOKEN) == 0 ? tmlrt__os_now() : INT64_MIN / 2;
+    int64_t        now = (w & MUTEX__WOKEN) == 0 ? mutex__now() : INT64_MIN / 2;
     tmlrt__wakes_t wakes;
     wakes.n = 0;
     w = tmlrt__gate_enter(g);

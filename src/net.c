@@ -62,6 +62,19 @@ static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool lis
     return e;
 }
 
+int64_t tmlrt__sock_make_on(tmlrt__driver_t *d, const tmlrt_addr_t *addr,
+                            const tmlrt_tcp_options_t *options, bool listens) {
+    if (d->cls->sockets == NULL) return tmlrt__sock_make(addr, options, listens);
+    return tmlrt__addr_family(addr) == AF_UNSPEC ? TMLRT_EINVAL : d->cls->sockets->make(d);
+}
+
+void tmlrt__sock_unmake(tmlrt__driver_t *d, int64_t fd) {
+    if (d->cls->sockets != NULL)
+        d->cls->sockets->close(d, fd);
+    else
+        close((int)fd);
+}
+
 int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *options, bool listens) {
     int      family = tmlrt__addr_family(addr);
     uint32_t inet_only = TMLRT_TCP_REUSEPORT | TMLRT_TCP_V6ONLY | TMLRT_TCP_NODELAY |
@@ -76,7 +89,7 @@ int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *option
     return e;
 }
 
-int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int fd,
+int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
                      uint32_t ready) {
     tmlrt__source_t *s;
     int              e = tmlrt__source_open(&s, d, kind, fd, ready, NULL);
@@ -84,8 +97,11 @@ int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int 
     return e;
 }
 
-static int net__bind_and_listen(int fd, const tmlrt_addr_t *addr, uint32_t backlog) {
+static int net__bind_and_listen(tmlrt__driver_t *d, int64_t made, const tmlrt_addr_t *addr,
+                                uint32_t backlog) {
+    if (d->cls->sockets != NULL) return d->cls->sockets->listen(d, made, addr, backlog);
     tmlrt_addr_t copy = *addr;
+    int          fd = (int)made;
     if (TMLRT__SYS(bind(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0 ||
         TMLRT__SYS(listen(fd, backlog == 0 ? NET__BACKLOG : (int)backlog)) != 0)
         return tmlrt__os_error(errno);
@@ -96,17 +112,22 @@ int tmlrt__sock_host(tmlrt_runtime_t *rt, tmlrt__host_t **out) {
     tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)(void *)rt);
     if (host == NULL) return TMLRT_ENORUNTIME;
     if (tmlrt__host_forked(host)) return TMLRT_EFORKED;
+    if (tmlrt__host_is_foreign(host)) return TMLRT_ENOTSUP;
     if (tmlrt__load_relaxed(&host->phase) == TMLRT__HOST_STOPPED) return TMLRT_ESHUTDOWN;
     *out = host;
     return TMLRT_OK;
 }
 
-int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready,
+/* Gives it a handle on `d`. On error it is closed. */
+static int net__adopt(tmlrt__driver_t *d, int64_t fd, uint32_t kind, uint32_t ready,
                       tmlrt_sock_t **out) {
     tmlrt_sock_t *sock;
-    int           e = tmlrt__sock_open(&sock, host->ops->driver(host, false), kind, fd, ready);
+    int           e = tmlrt__sock_open(&sock, d, kind, fd, ready);
     if (e != TMLRT_OK) {
-        close(fd);
+        if (kind == TMLRT__SOURCE_LISTENER)
+            tmlrt__sock_unmake(d, fd);
+        else
+            close((int)fd);
         return e;
     }
     e = tmlrt__source_attach(&sock->source);
@@ -117,6 +138,11 @@ int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready
     return e;
 }
 
+int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready,
+                      tmlrt_sock_t **out) {
+    return net__adopt(host->ops->driver(host, false), fd, kind, ready, out);
+}
+
 int tmlrt__sock_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
                        const tmlrt_tcp_options_t *options, tmlrt_sock_t **listener) {
     tmlrt_tcp_options_t o;
@@ -125,14 +151,15 @@ int tmlrt__sock_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
     int            e = tmlrt__sock_host(rt, &host);
     if (e != TMLRT_OK) return e;
     if (tmlrt__load_relaxed(&host->phase) != TMLRT__HOST_RUNNING) return TMLRT_ESHUTDOWN;
-    int fd = tmlrt__sock_make(addr, &o, true);
-    if (fd < 0) return fd;
-    e = net__bind_and_listen(fd, addr, o.backlog);
+    tmlrt__driver_t *d = host->ops->driver(host, false);
+    int64_t          fd = tmlrt__sock_make_on(d, addr, &o, true);
+    if (fd < 0) return (int)fd;
+    e = net__bind_and_listen(d, fd, addr, o.backlog);
     if (e != TMLRT_OK) {
-        close(fd);
+        tmlrt__sock_unmake(d, fd);
         return e;
     }
-    return tmlrt__sock_adopt(host, fd, TMLRT__SOURCE_LISTENER, 0, listener);
+    return net__adopt(d, fd, TMLRT__SOURCE_LISTENER, 0, listener);
 }
 
 int tmlrt_tcp_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
@@ -179,28 +206,16 @@ int tmlrt_sock_shutdown(tmlrt_sock_t *sock, int how) {
     int e = tmlrt__sock_check(sock, TMLRT__SOURCE_STREAM);
     if (e == TMLRT_OK) e = net__pin(sock);
     if (e != TMLRT_OK) return e;
-    if (TMLRT__SYS(shutdown((int)sock->source.fd, sys[how])) != 0) e = tmlrt__os_error(errno);
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);
+    if (own != NULL)
+        e = own->shutdown(&sock->source, how);
+    else if (TMLRT__SYS(shutdown((int)sock->source.fd, sys[how])) != 0)
+        e = tmlrt__os_error(errno);
     tmlrt__source_unpin(&sock->source);
     return e;
 }
 
 typedef int (*net__name_fn)(int fd, struct sockaddr *addr, socklen_t *size);
-
-static int net__name(tmlrt_sock_t *sock, tmlrt_addr_t *addr, net__name_fn name) {
-    if (addr == NULL) return TMLRT_EINVAL;
-    int e = net__pin(sock);
-    if (e != TMLRT_OK) return e;
-    tmlrt_addr_t found;
-    socklen_t    size;
-    tmlrt__addr_blank(&found, &size);
-    if (TMLRT__SYS(name((int)sock->source.fd, tmlrt__addr_sys(&found), &size)) != 0)
-        e = tmlrt__os_error(errno);
-    tmlrt__source_unpin(&sock->source);
-    if (e != TMLRT_OK) return e;
-    found.length_ = size;
-    *addr = found;
-    return TMLRT_OK;
-}
 
 static int net__own(int fd, struct sockaddr *addr, socklen_t *size) {
     return getsockname(fd, addr, size);
@@ -208,6 +223,27 @@ static int net__own(int fd, struct sockaddr *addr, socklen_t *size) {
 
 static int net__peer(int fd, struct sockaddr *addr, socklen_t *size) {
     return getpeername(fd, addr, size);
+}
+
+static int net__name(tmlrt_sock_t *sock, tmlrt_addr_t *addr, net__name_fn name) {
+    if (addr == NULL) return TMLRT_EINVAL;
+    int e = net__pin(sock);
+    if (e != TMLRT_OK) return e;
+    tmlrt_addr_t            found;
+    socklen_t               size;
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);
+    tmlrt__addr_blank(&found, &size);
+    if (own != NULL) {
+        e = own->name(&sock->source, name == net__peer, &found);
+        size = found.length_;
+    } else if (TMLRT__SYS(name((int)sock->source.fd, tmlrt__addr_sys(&found), &size)) != 0) {
+        e = tmlrt__os_error(errno);
+    }
+    tmlrt__source_unpin(&sock->source);
+    if (e != TMLRT_OK) return e;
+    found.length_ = size;
+    *addr = found;
+    return TMLRT_OK;
 }
 
 int tmlrt_sock_local_addr(tmlrt_sock_t *sock, tmlrt_addr_t *addr) {
@@ -239,8 +275,10 @@ int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value) {
     if (!net__fits(option, value)) return TMLRT_EINVAL;
     int e = net__pin(sock);
     if (e != TMLRT_OK) return e;
-    int fd = (int)sock->source.fd;
-    switch (option) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);
+    int                     fd = (int)sock->source.fd;
+    switch (own != NULL ? 0 : option) {
+    case 0: e = own->set(&sock->source, option, value); break;
     case TMLRT_SOCK_NODELAY: e = tmlrt__sock_set(fd, IPPROTO_TCP, TCP_NODELAY, (int)value); break;
     case TMLRT_SOCK_KEEPALIVE: e = tmlrt__sock_set(fd, SOL_SOCKET, SO_KEEPALIVE, (int)value); break;
     case TMLRT_SOCK_SEND_BUFFER: e = tmlrt__sock_set(fd, SOL_SOCKET, SO_SNDBUF, (int)value); break;

@@ -408,6 +408,12 @@ int32_t tmlrt_op_poll(tmlrt_op_t *pub, tmlrt_cx_t *cx) {
     }
 }
 
+void tmlrt__op_give_up(tmlrt__op_t *op, int reason) {
+    if (!op__in_flight(op)) return;
+    if (op->reason == 0) op->reason = (uint8_t)-reason;
+    op__cancel_step(op);
+}
+
 int tmlrt_op_cancel(tmlrt_op_t *pub) {
     if (pub == NULL) return TMLRT_EINVAL;
     tmlrt__op_t *op = tmlrt__op(pub);

@@ -193,6 +193,8 @@ uint32_t tmlrt__op_ctl(tmlrt__op_t *op);
 /* Owner, in flight without a host: op->timer.when has passed, by a clock of the owner's own; begins
  * the cancellation, or ends the backoff. */
 void tmlrt__op_expire(tmlrt__op_t *op);
+/* Owner: as a cancel, with `reason` as the result. */
+void tmlrt__op_give_up(tmlrt__op_t *op, int reason);
 
 /* A plain thread that is going to await `op`: starts it, which is all that can fail for want of
  * memory. TMLRT_OK: in flight; else how it ended. */

@@ -7,6 +7,7 @@
  * directly. The children are linked into the owner's list like any other operation, which is how a
  * drain finds them; a set in flight just remembers which array it watches.
  */
+#include "chance.h"
 #include "op.h"
 #include "task.h"
 
@@ -53,10 +54,17 @@ static void set__each(const tmlrt__op_t *op, tmlrt__op_visit_t visit, void *ctx)
         visit(tmlrt__op(op->u.set.ops[i]), ctx);
 }
 
+/* Which one is looked at first: the first, or in a replay any. */
+static size_t set__first(size_t n) {
+    return n <= UINT32_MAX ? tmlrt__chance_below(tmlrt__current()->chance, (uint32_t)n) : 0;
+}
+
 static int32_t any__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
-    size_t n = op->u.set.n;
-    for (size_t i = 0; i < n && op->u.set.winner == n; i++)
+    size_t n = op->u.set.n, first = set__first(n);
+    for (size_t k = 0; k < n && op->u.set.winner == n; k++) {
+        size_t i = first + k < n ? first + k : first + k - n;
         if (tmlrt_op_poll(op->u.set.ops[i], cx) == TMLRT_READY) op->u.set.winner = i;
+    }
     if (op->u.set.winner == n || set__cancel_all(op, cx) != TMLRT_READY) return TMLRT_PENDING;
     op->result = (int64_t)op->u.set.winner;
     return TMLRT_READY;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "default.h"
+#include "fiber.h"
+#include "sized.h"
 
 /* ---- create and destroy ------------------------------------------------------------------------ */
 
@@ -96,6 +98,13 @@ static void runtime__init(tmlrt_runtime_t *rt, const tmlrt__settings_t *settings
     s->current_thread = settings->current_thread;
     s->virtual_clock = settings->virtual_clock;
     s->owner = tmlrt__thread_self();
+    if (settings->replay) {
+        tmlrt__chance_init(&rt->chance, settings->seed);
+        rt->chance.network = &rt->settings.network;
+        s->host.chance = &rt->chance;
+        s->host.owner = s->owner;
+        rt->blocking.go = tmlrt__fiber_job;
+    }
     tmlrt__idle_init(&s->idle, s->workers);
     tmlrt__inject_init(&s->inject);
 }
@@ -255,7 +264,8 @@ int64_t tmlrt_runtime_timeout(tmlrt_runtime_t *rt) {
     if (e != TMLRT_OK) return e;
     tmlrt__worker_t *w = &rt->sched.worker[0];
     if (tmlrt__scheduler_has_work(&rt->sched, w) || tmlrt__load_relaxed(&w->next) != NULL) return 0;
-    int64_t due = tmlrt__timers_due(&w->timers);
+    int64_t due = tmlrt__timers_due(&w->timers), event = tmlrt__driver_due(w->driver);
+    if (event < due) due = event;
     if (due == INT64_MAX) return TMLRT_NEVER;
     if (rt->sched.virtual_clock) return 0; /* it jumps there */
     int64_t now = tmlrt__scheduler_now(&rt->sched);
@@ -268,6 +278,21 @@ int64_t tmlrt_runtime_handle(tmlrt_runtime_t *rt) {
     tmlrt__driver_t *d = rt->sched.worker[0].driver;
     int64_t          handle = d->cls->handle(d);
     return handle >= 0 ? handle : TMLRT_ENOTSUP;
+}
+
+/* ---- replay -------------------------------------------------------------------------------------- */
+
+int tmlrt_runtime_replay(tmlrt_runtime_t *rt, tmlrt_replay_t *replay) {
+    if (replay == NULL || tmlrt__sized_check(replay, sizeof *replay) != 0) return TMLRT_EINVAL;
+    rt = runtime__or_current(rt);
+    if (rt == NULL) return TMLRT_ENORUNTIME;
+    if (tmlrt__host_forked(&rt->sched.host)) return TMLRT_EFORKED;
+    if (!rt->settings.replay || tmlrt__host_is_foreign(&rt->sched.host)) return TMLRT_ENOTSUP;
+    replay->seed = rt->chance.seed;
+    replay->hash = rt->chance.hash;
+    replay->steps = rt->chance.steps;
+    replay->voided = tmlrt__load_relaxed(&rt->chance.voided);
+    return TMLRT_OK;
 }
 
 /* ---- counters ----------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <tmlrt/runtime.h>
 
 #include "blocking.h"
+#include "chance.h"
 #include "config.h"
 #include "os.h"
 #include "scheduler.h"
@@ -29,6 +30,7 @@ struct tmlrt_runtime {
     tmlrt__settings_t  settings;
     tmlrt__stacks_t    stacks;
     tmlrt__blocking_t  blocking;
+    tmlrt__chance_t    chance; /* of a replayed one */
     tmlrt__thread_t    minder;
     tmlrt__watch_t    *watch;       /* an array, one a worker */
     tmlrt__atomic_u32  minder_tick; /* futex the minder sleeps on between ticks; 1: leave */

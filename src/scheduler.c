@@ -5,7 +5,10 @@
  */
 #include "scheduler.h"
 
+#include <tmlrt/replay.h>
+
 #include "blocking.h"
+#include "chance.h"
 #include "minder_gate.h"
 #include "next_slot.h"
 
@@ -97,6 +100,7 @@ static void scheduler__hand_over(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
 static void scheduler__schedule(tmlrt__host_t *host, tmlrt_task_t *task) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
+    if (tmlrt__host_is_foreign(host)) tmlrt__chance_void(host->chance, TMLRT_REPLAY_WAKE);
     if (own != NULL && (task->flags & TMLRT_TASK_PINNED) == 0)
         tmlrt__worker_push_woken(own, task);
     else
@@ -149,13 +153,14 @@ static tmlrt__driver_t *scheduler__driver(tmlrt__host_t *host, bool in_turn) {
     return own != NULL ? own->driver : scheduler__in_turn(s)->driver;
 }
 
-void tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int64_t deadline) {
+bool tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int64_t deadline) {
     tmlrt__current_t former;
     tmlrt__worker_enter(&s->worker[0], &former);
     tmlrt__worker_back(&s->worker[0]);
-    tmlrt__worker_run(&s->worker[0], done, deadline);
+    bool goes_on = tmlrt__worker_run(&s->worker[0], done, deadline);
     tmlrt__worker_away(&s->worker[0]);
     tmlrt__worker_leave(&former);
+    return goes_on;
 }
 
 static tmlrt__driver_t *scheduler__driver_of(tmlrt__host_t *host, uint64_t n) {
@@ -163,8 +168,8 @@ static tmlrt__driver_t *scheduler__driver_of(tmlrt__host_t *host, uint64_t n) {
     return s->worker[n % s->workers].driver;
 }
 
-static void scheduler__drive(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline) {
-    tmlrt__scheduler_drive(tmlrt__scheduler(host), done, deadline);
+static bool scheduler__drive(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline) {
+    return tmlrt__scheduler_drive(tmlrt__scheduler(host), done, deadline);
 }
 
 static void scheduler__kick(tmlrt__host_t *host) {
@@ -176,6 +181,7 @@ static void scheduler__kick(tmlrt__host_t *host) {
 static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
     tmlrt__scheduler_t *s = tmlrt__scheduler(host);
     tmlrt__worker_t    *own = scheduler__own(s);
+    if (tmlrt__host_is_foreign(host)) return TMLRT_ENOTSUP;
     /* A job of the blocking pool is inside as well. */
     bool inside = own != NULL || (tmlrt__current()->host == host && tmlrt__current()->task != NULL);
     uint32_t last = inside ? TMLRT__HOST_STOPPING : TMLRT__HOST_RUNNING;

@@ -83,7 +83,7 @@ uint64_t tmlrt__scheduler_ended(tmlrt__scheduler_t *s);
 uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s);
 
 /* A current-thread scheduler: runs worker 0 on this thread, its owner, as tmlrt__worker_run. */
-void tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int64_t deadline);
+bool tmlrt__scheduler_drive(tmlrt__scheduler_t *s, tmlrt__atomic_u32 *done, int64_t deadline);
 
 /* The clock of the host. */
 int64_t tmlrt__scheduler_now(tmlrt__scheduler_t *s);

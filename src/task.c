@@ -10,6 +10,7 @@
 #include <tmlrt/time.h>
 
 #include "local.h"
+#include "chance.h"
 #include "os.h"
 #include "scope.h"
 #include "sized.h"
@@ -405,7 +406,7 @@ tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
     tmlrt__cx_init(&cx, &waker, task);
     cur->task = task;
     cur->busy = busy + 1;
-    cur->budget = TMLRT__BUDGET;
+    cur->budget = tmlrt__chance_budget(cur->chance, TMLRT__BUDGET);
 
     if (task->step == TMLRT__STEP_POLL) task__step_poll(task, &cx, cancelled);
     tmlrt__run_t run;
@@ -446,6 +447,7 @@ int tmlrt_task_abort(tmlrt_task_t *task) {
     if (task == NULL) return TMLRT_EINVAL;
     if (tmlrt__state_is_complete(&task->state)) return TMLRT_EALREADY; /* its host may be gone */
     if (tmlrt__host_forked(task->host)) return TMLRT_EFORKED;
+    if (tmlrt__host_is_foreign(task->host)) return TMLRT_ENOTSUP;
     switch (tmlrt__state_cancel(&task->state)) {
     case TMLRT__CANCEL_ENDED: return TMLRT_EALREADY;
     case TMLRT__CANCEL_QUEUE: task->host->ops->schedule(task->host, task); break;

@@ -5,8 +5,6 @@
  */
 #include "tcp.h"
 
-#include <unistd.h>
-
 #include "addr.h"
 #include "call.h"
 
@@ -116,11 +114,11 @@ size_t tmlrt_op_transferred(const tmlrt_op_t *pub) {
 
 /* Gives an accepted descriptor its handle, on the next driver in turn: TMLRT_OK or the error. */
 static int tcp__accepted(tmlrt__host_t *host, int fd, tmlrt_sock_t **out) {
-    tmlrt_sock_t *sock;
-    int e = tmlrt__sock_open(&sock, host->ops->driver(host, true), TMLRT__SOURCE_STREAM, fd,
-                             1u << TMLRT__DIR_WRITE);
+    tmlrt_sock_t    *sock;
+    tmlrt__driver_t *d = host->ops->driver(host, true);
+    int e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, 1u << TMLRT__DIR_WRITE);
     if (e != TMLRT_OK) {
-        close(fd);
+        tmlrt__sock_unmake(d, fd);
         return e;
     }
     e = tmlrt__source_attach(&sock->source);
@@ -214,12 +212,13 @@ static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_a
     tmlrt_tcp_options_t o;
     int                 e = tmlrt__tcp_options(options, &o, false);
     if (e != TMLRT_OK) return e;
-    int fd = tmlrt__sock_make(addr, &o, false);
-    if (fd < 0) return fd;
+    tmlrt__driver_t *d = host->ops->driver(host, false);
+    int64_t          fd = tmlrt__sock_make_on(d, addr, &o, false);
+    if (fd < 0) return (int)fd;
     tmlrt_sock_t *sock;
-    e = tmlrt__sock_open(&sock, host->ops->driver(host, false), TMLRT__SOURCE_STREAM, fd, 0);
+    e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, 0);
     if (e != TMLRT_OK) {
-        close(fd);
+        tmlrt__sock_unmake(d, fd);
         return e;
     }
     op->u.io.handle = sock;

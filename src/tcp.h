@@ -19,7 +19,8 @@ _Static_assert(sizeof(struct tmlrt_sock) <= TMLRT__SOURCE_SLOT, "a socket fits a
 
 /* Makes a handle for `fd`, not attached; `ready` as tmlrt__source_open. On error the fd is still the
  * caller's. */
-int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int fd, uint32_t ready);
+int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
+                     uint32_t ready);
 
 /* TMLRT_OK for a handle of `kind` that this process may use, else EINVAL or EFORKED. */
 int tmlrt__sock_check(const tmlrt_sock_t *sock, uint32_t kind);
@@ -30,6 +31,11 @@ int tmlrt__sock_check_bytes(const tmlrt_sock_t *sock, uint32_t dir);
 /* Makes a socket of the family of `addr`, non-blocking and close-on-exec, with the options for
  * `listens` or not. A negative error, or the descriptor. */
 int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *options, bool listens);
+
+/* The same for a driver that may have sockets of its own / ends one that has no handle yet. */
+int64_t tmlrt__sock_make_on(tmlrt__driver_t *d, const tmlrt_addr_t *addr,
+                            const tmlrt_tcp_options_t *options, bool listens);
+void    tmlrt__sock_unmake(tmlrt__driver_t *d, int64_t fd);
 
 /* The host that a runtime argument means: ENORUNTIME, EFORKED, ESHUTDOWN (it has stopped). */
 int tmlrt__sock_host(tmlrt_runtime_t *rt, tmlrt__host_t **host);

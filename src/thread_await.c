@@ -91,14 +91,15 @@ static void await__block(await__record_t *r, int64_t deadline) {
     }
 }
 
-static void await__drive(await__record_t *r, tmlrt__host_t *host, int64_t deadline) {
+static bool await__drive(await__record_t *r, tmlrt__host_t *host, int64_t deadline) {
     tmlrt__latch_lock(&r->latch);
     r->driven = host;
     tmlrt__latch_unlock(&r->latch);
-    host->ops->drive(host, &r->woken, deadline);
+    bool goes_on = host->ops->drive(host, &r->woken, deadline);
     tmlrt__latch_lock(&r->latch);
     r->driven = NULL;
     tmlrt__latch_unlock(&r->latch);
+    return goes_on;
 }
 
 /* Which of this thread's current-thread hosts to drive: the one that the operation is about, else
@@ -156,10 +157,12 @@ int tmlrt__thread_await(tmlrt_op_t *pub, bool cancellable) {
         /* Where no host keeps the time, we do, on the clock of what we drive; until it is told. */
         int64_t        deadline = tmlrt__op_due(op);
         tmlrt__host_t *host = await__choose(op);
+        bool           stalled = false;
         if (host != NULL)
-            await__drive(r, host, deadline);
+            stalled = !await__drive(r, host, deadline);
         else
             await__block(r, deadline);
+        if (stalled) tmlrt__op_give_up(op, TMLRT_EDEADLK); /* nobody will ever end it */
         if (deadline == TMLRT_NEVER) continue;
         int64_t now = host != NULL ? host->ops->now(host) : tmlrt__os_now();
         tmlrt__op_expire_due(op, now);

@@ -50,6 +50,10 @@ static int32_t sleep__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         op->result = host == NULL ? TMLRT_ENORUNTIME : TMLRT_EFORKED;
         return TMLRT_READY;
     }
+    if (tmlrt__host_is_foreign(host)) {
+        op->result = TMLRT_ENOTSUP;
+        return TMLRT_READY;
+    }
     op->u.time.host = host;
     int64_t when = op->u.time.ns;
     if (op->u.time.stage == TIME__RELATIVE) {
@@ -166,8 +170,9 @@ static int32_t tick__take(tmlrt__op_t *op, int64_t now) {
 static int32_t tick__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     time__interval_t *iv = interval__of(op->u.time.object);
     (void)cx;
-    if (tmlrt__host_forked(iv->host)) {
-        op->result = TMLRT_EFORKED;
+    bool forked = tmlrt__host_forked(iv->host);
+    if (forked || tmlrt__host_is_foreign(iv->host)) {
+        op->result = forked ? TMLRT_EFORKED : TMLRT_ENOTSUP;
         return TMLRT_READY;
     }
     int64_t now = iv->host->ops->now(iv->host);

@@ -5,6 +5,7 @@
  */
 #include "worker.h"
 
+#include "chance.h"
 #include "next_slot.h"
 #include "scheduler.h"
 
@@ -60,6 +61,7 @@ void tmlrt__worker_destroy(tmlrt__worker_t *w, bool forked) {
     if (forked) return;
     tmlrt__deque_destroy(&w->fifo);
     tmlrt__deque_destroy(&w->deque);
+    tmlrt__ready_free(&w->ready, &w->sched->host.mem);
 }
 
 void tmlrt__worker_enter(tmlrt__worker_t *w, tmlrt__current_t *former) {
@@ -67,6 +69,7 @@ void tmlrt__worker_enter(tmlrt__worker_t *w, tmlrt__current_t *former) {
     *former = *cur;
     cur->host = &w->sched->host;
     cur->worker = w;
+    cur->chance = w->sched->host.chance;
     cur->cache = &w->cache;
     cur->index = w->index;
     cur->task = NULL;
@@ -76,6 +79,7 @@ void tmlrt__worker_leave(const tmlrt__current_t *former) {
     tmlrt__current_t *cur = tmlrt__current();
     cur->host = former->host;
     cur->worker = former->worker;
+    cur->chance = former->chance;
     cur->cache = former->cache;
     cur->index = former->index;
     cur->task = former->task;
@@ -97,10 +101,20 @@ void tmlrt__worker_back(tmlrt__worker_t *w) {
     w->searching = !tmlrt__idle_unpark(&w->sched->idle, w->index);
 }
 
+/* What a replayed worker draws its lots from, else NULL. */
+static tmlrt__chance_t *worker__chance(const tmlrt__worker_t *w) {
+    return w->sched->host.chance;
+}
+
 /* ---- queues --------------------------------------------------------------------------------- */
 
 /* Puts a task last in the fifo. Without memory to grow, the global queue takes it. */
 static void worker__push_fifo(tmlrt__worker_t *w, tmlrt_task_t *task) {
+    if (worker__chance(w) != NULL) {
+        if (!tmlrt__ready_put(&w->ready, &w->sched->host.mem, task))
+            tmlrt__inject_push(&w->sched->inject, task);
+        return;
+    }
     if (tmlrt__deque_push(&w->fifo, task) != 0) tmlrt__inject_push(&w->sched->inject, task);
 }
 
@@ -130,7 +144,7 @@ static tmlrt_task_t *worker__pop_pinned(tmlrt__worker_t *w) {
 }
 
 void tmlrt__worker_push_woken(tmlrt__worker_t *w, tmlrt_task_t *task) {
-    if (tmlrt__current()->task == NULL) {
+    if (tmlrt__current()->task == NULL || worker__chance(w) != NULL) {
         /* From the driver, the timers or a hook, not from a poll: in turn. */
         worker__push_fifo(w, task);
         if (!w->dispatching) tmlrt__scheduler_notify(w->sched, true);
@@ -144,12 +158,16 @@ void tmlrt__worker_push_woken(tmlrt__worker_t *w, tmlrt_task_t *task) {
 }
 
 void tmlrt__worker_push_spawned(tmlrt__worker_t *w, tmlrt_task_t *task) {
-    if (tmlrt__deque_push(&w->deque, task) != 0) tmlrt__inject_push(&w->sched->inject, task);
+    if (worker__chance(w) != NULL)
+        worker__push_fifo(w, task);
+    else if (tmlrt__deque_push(&w->deque, task) != 0)
+        tmlrt__inject_push(&w->sched->inject, task);
     tmlrt__scheduler_notify(w->sched, true);
 }
 
 bool tmlrt__worker_has_work(tmlrt__worker_t *w) {
-    return tmlrt__deque_size_hint(&w->deque) != 0 || tmlrt__deque_size_hint(&w->fifo) != 0;
+    return tmlrt__deque_size_hint(&w->deque) != 0 || tmlrt__deque_size_hint(&w->fifo) != 0 ||
+           w->ready.n != 0;
 }
 
 /* ---- running one task ------------------------------------------------------------------------ */
@@ -163,6 +181,10 @@ static void worker__run_task(tmlrt__worker_t *w, tmlrt_task_t *task) {
     w->since_driver++;
     tmlrt__run_t run = tmlrt__task_run(task);
     tmlrt__store_relaxed(&w->running, outer);
+    if (cur->chance != NULL) {
+        cur->chance->steps++;
+        tmlrt__chance_note(cur->chance, (uint64_t)tmlrt__scheduler_now(w->sched) << 2 | run);
+    }
     if (cur->exhausted != exhausted) {
         TMLRT__COUNT(w->count.budget_yields, cur->exhausted - exhausted);
     }
@@ -184,7 +206,10 @@ bool tmlrt__worker_run_inline(tmlrt__worker_t *w, tmlrt_task_t *task) {
     if (w->depth >= WORKER__DEPTH || tmlrt__current()->fiber != NULL) return false;
     /* A whole tree of joins may run inside one poll: back to the loop now and then. */
     if (w->since_driver >= WORKER__DRIVER_MOST) return false;
-    if (!tmlrt__deque_take_if(&w->deque, task)) return false;
+    bool here = worker__chance(w) == NULL ? tmlrt__deque_take_if(&w->deque, task)
+                                          : tmlrt__chance_below(worker__chance(w), 2) != 0 &&
+                                                tmlrt__ready_take_if(&w->ready, task);
+    if (!here) return false;
     w->depth++;
     worker__run_task(w, task);
     w->depth--;
@@ -230,8 +255,20 @@ static tmlrt_task_t *worker__pick_queues(tmlrt__worker_t *w) {
     return task != NULL ? task : worker__pick_fifo(w);
 }
 
+/* Of all that is ready anywhere the one that the lot falls on. */
+static tmlrt_task_t *worker__pick_by_chance(tmlrt__worker_t *w) {
+    tmlrt_task_t *task;
+    for (;;) {
+        task = worker__pop_pinned(w);
+        if (task == NULL && tmlrt__inject_pop(&w->sched->inject, &task, 1) == 0) break;
+        if (!tmlrt__ready_put(&w->ready, &w->sched->host.mem, task)) return task;
+    }
+    return tmlrt__ready_take(&w->ready, worker__chance(w));
+}
+
 /* The next task by the rules of worker.h, or NULL. */
 static tmlrt_task_t *worker__pick(tmlrt__worker_t *w) {
+    if (worker__chance(w) != NULL) return worker__pick_by_chance(w);
     tmlrt_task_t *task = tmlrt__next_take(&w->next);
     if (task != NULL) {
         if (w->next_uses++ < WORKER__NEXT_USES) return task;
@@ -362,6 +399,8 @@ static int64_t worker__timeout(tmlrt__worker_t *w, int64_t deadline) {
     /* Where timers are dense, several share one wake. A lone one is not delayed. */
     if (until < w->fired_at + WORKER__TIMER_NS && !w->sched->virtual_clock)
         until = w->fired_at + WORKER__TIMER_NS;
+    int64_t event = tmlrt__driver_due(w->driver);
+    if (event < until) until = event;
     if (deadline < until) until = deadline;
     if (until == INT64_MAX) return -1;
     int64_t now = tmlrt__scheduler_now(w->sched);
@@ -371,8 +410,14 @@ static int64_t worker__timeout(tmlrt__worker_t *w, int64_t deadline) {
     return 0;
 }
 
-/* Sleeps until there is something to do. */
-static void worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline) {
+/* Nothing is due ever; in a replay nothing comes from elsewhere, unless something is open there. */
+static bool worker__is_stalled(tmlrt__worker_t *w) {
+    tmlrt__chance_t *c = worker__chance(w);
+    return c != NULL && tmlrt__load_relaxed(&c->outside) == 0;
+}
+
+/* Sleeps until there is something to do. False: there never will be. */
+static bool worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline) {
     tmlrt__scheduler_t *s = w->sched;
     tmlrt__idle_park(&s->idle, w->index, w->searching);
     w->searching = false;
@@ -380,6 +425,11 @@ static void worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t d
     bool again = tmlrt__scheduler_has_work(s, w) || tmlrt__load_seq(done) != 0;
     if (!again) {
         int64_t timeout = worker__timeout(w, deadline);
+        if (timeout < 0 && worker__is_stalled(w)) {
+            tmlrt__timers_awake(&w->timers);
+            w->searching = !tmlrt__idle_unpark(&s->idle, w->index);
+            return false;
+        }
         w->dispatching = true;
         TMLRT__COUNT(w->count.parks, 1);
         uint32_t events = tmlrt__parker_park(&w->parker, timeout);
@@ -391,19 +441,21 @@ static void worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t d
     if (again) {
         if (!w->searching) tmlrt__idle_search_again(&s->idle);
         w->searching = true;
-        return;
+        return true;
     }
     w->asked_at = tmlrt__scheduler_now(s);
     w->since_driver = 0;
     worker__expire(w, w->asked_at);
     worker__end_dispatch(w);
+    return true;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
 
-void tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline) {
+bool tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline) {
+    bool goes_on = true;
     /* acquire: observes what was written before it was set; pairs [WK-1] */
-    while (tmlrt__load_acquire(done) == 0) {
+    while (goes_on && tmlrt__load_acquire(done) == 0) {
         if (worker__driver_is_due(w)) {
             worker__ask(w, false);
             if (w->asked_at >= deadline) break; /* also while tasks never let us sleep */
@@ -415,14 +467,15 @@ void tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t dead
             worker__run_task(w, task);
         } else {
             if (deadline != INT64_MAX && tmlrt__scheduler_now(w->sched) >= deadline) break;
-            worker__sleep(w, done, deadline);
+            goes_on = worker__sleep(w, done, deadline);
         }
     }
     worker__end_search(w);
+    return goes_on;
 }
 
 static size_t worker__ready(tmlrt__worker_t *w) {
-    return tmlrt__deque_size_hint(&w->deque) + tmlrt__deque_size_hint(&w->fifo) +
+    return tmlrt__deque_size_hint(&w->deque) + tmlrt__deque_size_hint(&w->fifo) + w->ready.n +
            tmlrt__inject_size(&w->sched->inject) + tmlrt__load_relaxed(&w->pinned_count) +
            (tmlrt__load_relaxed(&w->next) != NULL);
 }

@@ -7,6 +7,7 @@
  *          fifo         woken and yielding tasks; a second deque, taken from its old end by all
  *          pinned       tasks that stay here; others push under a latch
  *          inject       the global queue (scheduler.h)
+ * A replayed worker has one list for all, from which it draws by lot (ready.h).
  *
  * Order, and the bounds it gives (a pick is one task taken from other than the next slot; at most 4
  * polls are between two picks):
@@ -34,6 +35,7 @@
 #include "parker.h"
 #include "rand.h"
 #include "reactor/reactor.h"
+#include "ready.h"
 #include "stack.h"
 #include "task.h"
 #include "timer.h"
@@ -68,6 +70,8 @@ typedef struct tmlrt__worker {
     bool          searching;    /* counted in idle.searching */
     bool          dispatching;  /* in the driver: wakes are announced once, at its end */
     tmlrt__rand_t rand;
+
+    tmlrt__ready_t ready; /* of a replayed worker: instead of next, deque and fifo */
 
     tmlrt__heap_cache_t  cache;
     tmlrt__stack_cache_t stacks; /* of fibers */
@@ -105,8 +109,9 @@ void tmlrt__worker_leave(const tmlrt__current_t *former);
 void tmlrt__worker_away(tmlrt__worker_t *w);
 void tmlrt__worker_back(tmlrt__worker_t *w);
 
-/* Serves tasks until *done is non-zero, or `deadline` (on the host's clock) has passed. */
-void tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline);
+/* Serves tasks until *done is non-zero, or `deadline` (on the host's clock) has passed. False: it is
+ * replayed, and nothing will ever happen any more. */
+bool tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline);
 
 /* One pass without waiting: what is ready now. Returns the polls. */
 uint64_t tmlrt__worker_run_ready(tmlrt__worker_t *w);

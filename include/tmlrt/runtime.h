@@ -13,6 +13,7 @@
 
 #include <tmlrt/base.h>
 #include <tmlrt/op.h>
+#include <tmlrt/replay.h>
 #include <tmlrt/task.h>
 
 TMLRT_BEGIN_DECLS
@@ -28,6 +29,9 @@ TMLRT_BEGIN_DECLS
 #define TMLRT_REACTOR_KQUEUE   2
 #define TMLRT_REACTOR_IOCP     3
 #define TMLRT_REACTOR_IO_URING 4
+/* A network in memory, for tests (tmlrt/replay.h); needs the virtual clock. Sockets are simulated,
+ * other descriptors are real. */
+#define TMLRT_REACTOR_SIMULATED 5
 
 /* Which clock timers follow. */
 #define TMLRT_CLOCK_DEFAULT 0 /* TMLRT_CLOCK in the environment, else real */
@@ -64,9 +68,11 @@ typedef struct tmlrt_config {
     uint32_t flavor;  /* TMLRT_FLAVOR_*; TMLRT_FLAVOR=multi|current */
     uint32_t workers; /* 1..TMLRT_MAX_WORKERS; 0: the CPUs that this process may use (affinity mask
                          and cgroup quotas); TMLRT_WORKERS */
-    uint32_t reactor; /* TMLRT_REACTOR_*; TMLRT_REACTOR=auto|epoll|kqueue|iocp|io_uring */
+    uint32_t reactor; /* TMLRT_REACTOR_*; TMLRT_REACTOR=auto|epoll|kqueue|iocp|io_uring|
+                         simulated */
     uint32_t clock;   /* TMLRT_CLOCK_*; TMLRT_CLOCK=real|virtual */
-    uint64_t seed;    /* of every pseudo-random choice; 0: from the clock; TMLRT_SEED */
+    uint64_t seed;    /* of every pseudo-random choice; 0: from the clock; TMLRT_SEED. With the
+                         virtual clock: the run is replayed, see tmlrt/replay.h */
     uint32_t pin_workers; /* 1: worker i stays on the i-th CPU of the process's mask, 2: not;
                              TMLRT_AFFINITY=1|0; default not */
     uint32_t watchdog_ms; /* report a poll that lasts longer; UINT32_MAX: never; default 1,000;
@@ -85,10 +91,12 @@ typedef struct tmlrt_config {
                                   TMLRT_BLOCKING_QUEUE */
     uint32_t shutdown_ms;      /* tmlrt_main: how long tasks have to end by themselves; UINT32_MAX:
                                   not at all; default 1,000; TMLRT_SHUTDOWN_MS */
+    const tmlrt_network_t
+        *network; /* of TMLRT_REACTOR_SIMULATED; copied; NULL: TMLRT_NETWORK_INIT */
 } tmlrt_config_t;
 
 #define TMLRT_CONFIG_INIT                                                                          \
-    { sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
+    { sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL }
 
 /* Makes a runtime. `config` may be NULL (all defaults). Owns: *rt is the caller's until
  * tmlrt_runtime_destroy; strings and structs of the config are copied.

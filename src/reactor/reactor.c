@@ -11,12 +11,14 @@
 
 #include "epoll.h"
 #include "sim.h"
+#include "simulated.h"
 #include "source.h"
 
-/* Best first. The simulation is taken only when it is asked for. */
+/* Best first. The simulations are taken only when they are asked for. */
 static const tmlrt__reactor_class_t *const reactor__candidates[] = {
 #if defined(__linux__)
     &tmlrt__reactor_epoll,
+    &tmlrt__reactor_simulated,
 #endif
 #if defined(TMLRT_TEST_BACKENDS)
     &tmlrt__reactor_sim,
@@ -38,6 +40,10 @@ void tmlrt__driver_leave(tmlrt__driver_t *d) {
     tmlrt__store_release(&d->token, 0);
 }
 
+int64_t tmlrt__driver_due(tmlrt__driver_t *d) {
+    return d->cls->due != NULL ? d->cls->due(d) : INT64_MAX;
+}
+
 /* ---- the choice ----------------------------------------------------------------------------- */
 
 static uint32_t reactor__asked(uint32_t kind) {
@@ -51,7 +57,7 @@ static uint32_t reactor__asked(uint32_t kind) {
 
 static bool reactor__fits(const tmlrt__reactor_class_t *cls, uint32_t kind) {
     if (kind != TMLRT_REACTOR_AUTO) return cls->id == kind;
-    return cls->id != TMLRT__REACTOR_SIM;
+    return cls->id != TMLRT__REACTOR_SIM && cls->id != TMLRT_REACTOR_SIMULATED;
 }
 
 /* Makes the driver and gives it its table. */
@@ -77,7 +83,7 @@ int tmlrt__driver_create(tmlrt__driver_t **out, uint32_t kind, tmlrt__host_t *ho
         if (reactor__fits(reactor__candidates[i], asked))
             e = reactor__make(out, reactor__candidates[i], host, index);
     /* A number that is no reactor's at all. */
-    return e == TMLRT_ENOTSUP && asked > TMLRT_REACTOR_IO_URING ? TMLRT_EINVAL : e;
+    return e == TMLRT_ENOTSUP && asked > TMLRT_REACTOR_SIMULATED ? TMLRT_EINVAL : e;
 }
 
 void tmlrt__driver_destroy(tmlrt__driver_t *d, bool forked) {

@@ -19,12 +19,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <tmlrt/net.h>
+
 #include "../host.h"
 #include "../op.h"
 
 typedef struct tmlrt__driver        tmlrt__driver_t;
 typedef struct tmlrt__source        tmlrt__source_t;
 typedef struct tmlrt__reactor_class tmlrt__reactor_class_t;
+
+/* Streams and listeners that are no descriptors of the system (source->fd names one). All on the
+ * thread of the host. What would be errno is a TMLRT_E*. */
+typedef struct tmlrt__sockets {
+    /* A socket that is neither connected nor listens; negative: the error. */
+    int64_t (*make)(tmlrt__driver_t *d);
+    /* Gives it the address and lets it listen. */
+    int (*listen)(tmlrt__driver_t *d, int64_t fd, const tmlrt_addr_t *addr, uint32_t backlog);
+    /* Before the attach. Begins to connect. */
+    int (*connect)(tmlrt__source_t *s, const void *sys_addr, size_t size);
+    /* What became of it: TMLRT_EAGAIN while it is under way. */
+    int (*connected)(const tmlrt__source_t *s);
+    /* A connection off the queue, TMLRT_EAGAIN or the error. */
+    int64_t (*accept)(tmlrt__source_t *s);
+    /* Bytes moved, 0 at the end of the stream, TMLRT_EAGAIN or the error. */
+    int64_t (*recv)(const tmlrt__source_t *s, void *buf, size_t size);
+    int64_t (*send)(const tmlrt__source_t *s, const void *buf, size_t size);
+    int (*shutdown)(const tmlrt__source_t *s, int how);
+    int (*name)(const tmlrt__source_t *s, bool peer, tmlrt_addr_t *addr);
+    /* linger 0: the close resets the connection. */
+    int (*set)(const tmlrt__source_t *s, int option, int64_t value);
+    void (*close)(tmlrt__driver_t *d, int64_t fd);
+} tmlrt__sockets_t;
 
 struct tmlrt__reactor_class {
     const char *name;
@@ -43,6 +68,9 @@ struct tmlrt__reactor_class {
     uint32_t (*wait)(tmlrt__driver_t *d, int64_t timeout_ns);
     /* Any thread: makes the wait under way, or the next one, return. */
     void (*wake)(tmlrt__driver_t *d);
+    /* Token held: when, on the host's clock, the next event comes by itself; INT64_MAX: never. NULL
+     * where events come from outside. */
+    int64_t (*due)(tmlrt__driver_t *d);
     /* A descriptor that polls readable when wait(0) has something to do; -1: none. */
     int64_t (*handle)(tmlrt__driver_t *d);
 
@@ -63,6 +91,10 @@ struct tmlrt__reactor_class {
     int32_t (*start)(tmlrt__op_t *op, tmlrt_cx_t *cx);
     int32_t (*resume)(tmlrt__op_t *op, tmlrt_cx_t *cx);
     int32_t (*cancel)(tmlrt__op_t *op, int reason);
+
+    /* NULL: sockets are the system's. Else the only ones, and those of other kinds (datagrams) are
+     * not supported. */
+    const tmlrt__sockets_t *sockets;
 };
 
 /* The part of a driver that all backends share; theirs begins with it. */
@@ -78,6 +110,9 @@ struct tmlrt__driver {
 /* Takes the token if it is free / gives it back. */
 bool tmlrt__driver_try_enter(tmlrt__driver_t *d);
 void tmlrt__driver_leave(tmlrt__driver_t *d);
+
+/* As the hook; INT64_MAX without one. */
+int64_t tmlrt__driver_due(tmlrt__driver_t *d);
 
 /* Makes a driver of the kind asked for (TMLRT_REACTOR_*), or of the first candidate that works. */
 int tmlrt__driver_create(tmlrt__driver_t **out, uint32_t kind, tmlrt__host_t *host, uint32_t index);

@@ -53,6 +53,8 @@ static bool readiness__is_pipe(const tmlrt__source_t *s) {
 }
 
 int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
+    if (own != NULL) return own->recv(s, buf, size);
     if (readiness__is_pipe(s)) {
         const struct iovec piece = {buf, size};
         return readiness__pipe(s->fd, &piece, 1, false);
@@ -65,6 +67,8 @@ int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) 
 }
 
 int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t size) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
+    if (own != NULL) return own->send(s, buf, size);
     if (readiness__is_pipe(s)) {
         const struct iovec piece = {(void *)(uintptr_t)buf, size};
         return readiness__pipe(s->fd, &piece, 1, true);
@@ -85,7 +89,24 @@ static int64_t readiness__message(int64_t fd, struct msghdr *m, bool write) {
     return readiness__answer(got);
 }
 
+/* The same piece by piece, for sockets that are not the system's. */
+static int64_t readiness__each_piece(const tmlrt__source_t *s, const tmlrt__sockets_t *own,
+                                     const tmlrt_iovec_t *piece, size_t n, bool write) {
+    int64_t moved = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (piece[i].size == 0) continue;
+        int64_t now = write ? own->send(s, piece[i].base, piece[i].size)
+                            : own->recv(s, piece[i].base, piece[i].size);
+        if (now < 0) return moved != 0 ? moved : now;
+        moved += now;
+        if ((size_t)now < piece[i].size) break;
+    }
+    return moved;
+}
+
 static int64_t readiness__pieces(const tmlrt__source_t *s, void *pieces, size_t n, bool write) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
+    if (own != NULL) return readiness__each_piece(s, own, pieces, n, write);
     if (readiness__is_pipe(s)) return readiness__pipe(s->fd, pieces, n, write);
     struct msghdr m = {.msg_iov = pieces, .msg_iovlen = n};
     return readiness__message(s->fd, &m, write);
@@ -206,6 +227,11 @@ static tmlrt__try_t readiness__accept_failed(tmlrt__op_t *op, tmlrt__source_t *s
 }
 
 static tmlrt__try_t readiness__accept(tmlrt__op_t *op, tmlrt__source_t *s) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
+    if (own != NULL) {
+        int64_t fd = own->accept(s);
+        return fd < 0 ? readiness__stopped(op, fd) : readiness__ends(op, fd);
+    }
     for (int aborted = 0;;) {
         int got = TMLRT__SYS(accept4((int)s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (got >= 0) return readiness__ends(op, got);
@@ -252,14 +278,19 @@ static tmlrt__try_t readiness__recv_from(tmlrt__op_t *op, int64_t fd) {
 
 /* Asks what became of a connect. Without an error it may still be under way (the event was an older
  * one); only a connected socket has a peer. */
-static tmlrt__try_t readiness__connected(tmlrt__op_t *op, int64_t fd) {
+static tmlrt__try_t readiness__connected(tmlrt__op_t *op, const tmlrt__source_t *s) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
+    if (own != NULL) {
+        int e = own->connected(s);
+        return e < 0 ? readiness__stopped(op, e) : readiness__ends(op, e);
+    }
     int                     error = 0;
     socklen_t               size = sizeof error;
     struct sockaddr_storage peer;
-    if (TMLRT__SYS(getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &error, &size)) != 0) error = errno;
+    if (TMLRT__SYS(getsockopt((int)s->fd, SOL_SOCKET, SO_ERROR, &error, &size)) != 0) error = errno;
     if (error != 0) return readiness__ends(op, tmlrt__os_error(error));
     size = sizeof peer;
-    if (TMLRT__SYS(getpeername((int)fd, (struct sockaddr *)&peer, &size)) == 0)
+    if (TMLRT__SYS(getpeername((int)s->fd, (struct sockaddr *)&peer, &size)) == 0)
         return readiness__ends(op, TMLRT_OK);
     if (errno == ENOTCONN) return TMLRT__TRY_DRAINED;
     return readiness__ends(op, tmlrt__os_error(errno));
@@ -275,11 +306,13 @@ tmlrt__try_t tmlrt__readiness_try(tmlrt__op_t *op, tmlrt__source_t *s) {
     case TMLRT__IO_ACCEPT: return readiness__accept(op, s);
     case TMLRT__IO_SEND_TO: return readiness__send_to(op, s->fd);
     case TMLRT__IO_RECV_FROM: return readiness__recv_from(op, s->fd);
-    default: return readiness__connected(op, s->fd);
+    default: return readiness__connected(op, s);
     }
 }
 
-int tmlrt__readiness_connect(tmlrt__op_t *op, const tmlrt__source_t *s) {
+int tmlrt__readiness_connect(tmlrt__op_t *op, tmlrt__source_t *s) {
+    const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
+    if (own != NULL) return own->connect(s, op->u.io.buf, op->u.io.len);
     int r = TMLRT__SYS(connect((int)s->fd, op->u.io.buf, (socklen_t)op->u.io.len));
     if (r == 0 || errno == EINPROGRESS || errno == EINTR) return TMLRT_OK;
     return tmlrt__os_error(errno);

@@ -29,7 +29,7 @@ typedef enum {
 tmlrt__try_t tmlrt__readiness_try(tmlrt__op_t *op, tmlrt__source_t *s);
 
 /* Begins a connect to the address in op->u.io: TMLRT_OK (under way or done) or the error. */
-int tmlrt__readiness_connect(tmlrt__op_t *op, const tmlrt__source_t *s);
+int tmlrt__readiness_connect(tmlrt__op_t *op, tmlrt__source_t *s);
 
 /* One call without an operation: bytes, TMLRT_EAGAIN or the error. Claim or pin held. */
 int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size);

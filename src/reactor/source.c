@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <tmlrt/net.h>
+#include <tmlrt/replay.h>
 
+#include "../chance.h"
 #include "../os.h"
 
 /* Chunk k has FIRST << k slots and is made when the chunks before it are full. */
@@ -171,11 +173,28 @@ int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind,
     }
 }
 
+const tmlrt__sockets_t *tmlrt__source_sockets(const tmlrt__source_t *s) {
+    bool stream = s->kind == TMLRT__SOURCE_STREAM || s->kind == TMLRT__SOURCE_LISTENER;
+    return stream ? s->table->cls->sockets : NULL;
+}
+
+/* In a replay, of a source whose events come from outside: one more or one less. */
+static void source__is_outside(const tmlrt__source_t *s, tmlrt__chance_t *c, bool more) {
+    if (c == NULL || tmlrt__source_sockets(s) != NULL) return;
+    if (more) {
+        tmlrt__fetch_add_relaxed(&c->outside, 1);
+        tmlrt__chance_void(c, TMLRT_REPLAY_DESCRIPTOR);
+    } else {
+        tmlrt__fetch_sub_relaxed(&c->outside, 1);
+    }
+}
+
 int tmlrt__source_attach(tmlrt__source_t *s) {
     s->attached = 1;
     if (s->hooks != NULL) tmlrt__pins_publish(&s->pins);
     tmlrt__fetch_add_relaxed(&s->driver->sources, 1);
     int e = s->driver->cls->attach(s->driver, s);
+    if (e == TMLRT_OK) source__is_outside(s, s->table->host->chance, true);
     if (e != TMLRT_OK) {
         s->attached = 0;
         tmlrt__fetch_sub_relaxed(&s->driver->sources, 1);
@@ -188,6 +207,7 @@ void tmlrt__source_detach(tmlrt__source_t *s) {
     if (!s->attached || !tmlrt__pins_enter(&t->drivers)) return;
     s->attached = 0;
     s->driver->cls->detach(s->driver, s);
+    source__is_outside(s, t->host->chance, false);
     tmlrt__fetch_sub_relaxed(&s->driver->sources, 1);
     tmlrt__pins_leave(&t->drivers);
 }
@@ -196,7 +216,13 @@ void tmlrt__source_detach(tmlrt__source_t *s) {
 
 /* close(2) does not pass the fault seam: Linux closes the descriptor whatever it answers. */
 static void source__close_fd(const tmlrt__source_t *s) {
-    if (s->kind != TMLRT__SOURCE_FOREIGN && s->fd >= 0) close((int)s->fd);
+    if (tmlrt__source_sockets(s) != NULL) {
+        if (tmlrt__source_forked(s) || !tmlrt__pins_enter(&s->table->drivers)) return;
+        s->table->cls->sockets->close(s->driver, s->fd);
+        tmlrt__pins_leave(&s->table->drivers);
+    } else if (s->kind != TMLRT__SOURCE_FOREIGN && s->fd >= 0) {
+        close((int)s->fd);
+    }
 }
 
 void tmlrt__source_end_half(tmlrt__source_t *s) {

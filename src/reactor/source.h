@@ -117,6 +117,9 @@ tmlrt__host_t *tmlrt__source_host(const tmlrt__source_t *s);
  * about it, and a try always makes the call. */
 bool tmlrt__source_believes(const tmlrt__source_t *s);
 
+/* Its calls where it is no descriptor of the system; else NULL. */
+const tmlrt__sockets_t *tmlrt__source_sockets(const tmlrt__source_t *s);
+
 /* A pin for a short use of s->fd and s->driver from any thread. False: closed. */
 bool tmlrt__source_pin(tmlrt__source_t *s);
 void tmlrt__source_unpin(tmlrt__source_t *s);

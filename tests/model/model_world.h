@@ -169,6 +169,9 @@ bool tmlrt__scope_asks(const struct tmlrt__scope *, uint32_t) {
     return false;
 }
 #endif
+bool tmlrt__host_is_foreign(const tmlrt__host_t *) {
+    return false;
+}
 bool tmlrt__host_forked(const tmlrt__host_t *) {
     return false;
 }
