@@ -17,6 +17,7 @@ set -euo pipefail
 STEPS='
 format       60 the layout of the sources (clang-format)
 layers       60 who includes whom
+seam         60 every system call and allocation passes the fault seam
 scripts      60 the scripts (shellcheck, where it is installed)
 headers     180 each public header alone: gcc, clang, g++
 windows     180 each public header alone: mingw
@@ -42,6 +43,11 @@ step_layers() {
     need python3
     python3 "$ROOT/cmake/check_layers.py" --self-test
     python3 "$ROOT/cmake/check_layers.py" "$ROOT"
+}
+
+step_seam() {
+    need python3
+    python3 "$ROOT/cmake/check_seam.py" "$ROOT"
 }
 
 step_scripts() {

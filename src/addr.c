@@ -15,6 +15,8 @@
 
 #include <tmlrt/unix.h>
 
+#include "fault.h"
+
 #define ADDR__HOST_MAX 64 /* the longest IPv6 text is 45 bytes, a zone's name 15 */
 
 int tmlrt__addr_family(const tmlrt_addr_t *addr) {
@@ -87,10 +89,16 @@ static int64_t addr__number(const char *text, uint32_t max) {
     return (int64_t)n;
 }
 
+/* 0: there is none. */
+static int64_t addr__zone_named(const char *zone) {
+    int64_t index = TMLRT__SYS((int64_t)if_nametoindex(zone));
+    return index > 0 ? index : 0;
+}
+
 /* The index that a zone names, by interface or by number; 0: there is none. */
 static uint32_t addr__zone(const char *zone) {
     int64_t n = addr__number(zone, UINT32_MAX);
-    return n >= 0 ? (uint32_t)n : if_nametoindex(zone);
+    return n >= 0 ? (uint32_t)n : (uint32_t)addr__zone_named(zone);
 }
 
 static int addr__parse_v4(tmlrt_addr_t *addr, const char *host, uint16_t port) {

@@ -10,6 +10,8 @@
 
 #if defined(TMLRT_FAULTS)
 
+#include <string.h>
+
 #include "atomic.h"
 
 struct fault__plan {
@@ -18,6 +20,7 @@ struct fault__plan {
     tmlrt__atomic_u64 fired;  /* points failed since armed */
     tmlrt__atomic_u32 sticky; /* fail the later ones too */
     tmlrt__atomic_u32 err;    /* errno of a failed point */
+    tmlrt__atomic_ptr call;   /* of system calls: the text of the one that failed for good */
 };
 
 static struct fault__plan fault__plans[TMLRT__FAULT_KINDS];
@@ -27,6 +30,7 @@ void tmlrt__fault_arm(tmlrt__fault_kind_t kind, uint64_t nth, bool sticky, int e
     tmlrt__store_relaxed(&p->nth, 0);
     tmlrt__store_relaxed(&p->sticky, sticky ? 1 : 0);
     tmlrt__store_relaxed(&p->err, (uint32_t)err);
+    tmlrt__store_relaxed(&p->call, NULL);
     tmlrt__store_relaxed(&p->count, 0);
     tmlrt__store_relaxed(&p->fired, 0);
     /* release: publishes the plan; pairs [FAULT-1] */
@@ -46,6 +50,12 @@ uint64_t tmlrt__fault_fired(tmlrt__fault_kind_t kind) {
     return tmlrt__load_relaxed(&fault__plans[kind].fired);
 }
 
+static bool fault__strike(struct fault__plan *p) {
+    tmlrt__fetch_add_relaxed(&p->fired, 1);
+    errno = (int)tmlrt__load_relaxed(&p->err);
+    return true;
+}
+
 bool tmlrt__fault_point(tmlrt__fault_kind_t kind) {
     struct fault__plan *p = &fault__plans[kind];
     /* acquire: observes the plan that goes with nth; pairs [FAULT-1] */
@@ -53,9 +63,31 @@ bool tmlrt__fault_point(tmlrt__fault_kind_t kind) {
     uint64_t mine = tmlrt__fetch_add_relaxed(&p->count, 1) + 1;
     if (nth == 0 || mine < nth) return false;
     if (mine > nth && tmlrt__load_relaxed(&p->sticky) == 0) return false;
-    tmlrt__fetch_add_relaxed(&p->fired, 1);
-    errno = (int)tmlrt__load_relaxed(&p->err);
-    return true;
+    return fault__strike(p);
+}
+
+/* The length of the function's name; 0 for one that waits. */
+static size_t fault__name(const char *call) {
+    size_t n = strcspn(call, "(");
+    bool   waits = strncmp(call, "epoll_", 6) == 0 && strncmp(call, "epoll_c", 7) != 0;
+    return waits || strncmp(call, "syscall", 7) == 0 || strncmp(call, "ppoll", 5) == 0 ||
+                   strncmp(call, "nanosleep", 9) == 0
+               ? 0
+               : n;
+}
+
+bool tmlrt__fault_call(const char *call) {
+    struct fault__plan *p = &fault__plans[TMLRT__FAULT_SYS];
+    /* acquire: observes the plan that goes with nth; pairs [FAULT-1] */
+    uint64_t    nth = tmlrt__load_acquire(&p->nth);
+    uint64_t    mine = tmlrt__fetch_add_relaxed(&p->count, 1) + 1;
+    const char *failed = tmlrt__load_relaxed(&p->call);
+    size_t      n = fault__name(call);
+    if (nth == 0 || mine < nth) return false;
+    if (mine > nth && (n == 0 || failed == NULL || strncmp(failed, call, n + 1) != 0)) return false;
+    if (mine == nth && tmlrt__load_relaxed(&p->sticky) != 0)
+        tmlrt__store_relaxed(&p->call, (void *)(uintptr_t)call);
+    return fault__strike(p);
 }
 
 #endif

@@ -43,8 +43,12 @@ uint64_t tmlrt__fault_fired(tmlrt__fault_kind_t kind);
 /* Passes a point: true when it is to fail; errno is set then. */
 bool tmlrt__fault_point(tmlrt__fault_kind_t kind);
 
+/* The same of a system call, whose text is `call`. For good means here: that function fails from
+ * now on, unless it is one that waits. With every call failing at once nothing could be said. */
+bool tmlrt__fault_call(const char *call);
+
 /* The call, or -1 with errno set instead of it. */
-#define TMLRT__SYS(call) (tmlrt__fault_point(TMLRT__FAULT_SYS) ? -1 : (call))
+#define TMLRT__SYS(call) (tmlrt__fault_call(#call) ? -1 : (call))
 
 #else
 

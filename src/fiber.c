@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault.h"
 #include "fiber.h"
 #include "fiber_switch.h"
 #include "op.h"
@@ -442,11 +443,11 @@ static void fiber__catch_on_this_thread(void) {
     if (done) return;
     done = true;
     stack_t former;
-    if (sigaltstack(NULL, &former) != 0 || (former.ss_flags & SS_DISABLE) == 0) return;
+    if (TMLRT__SYS(sigaltstack(NULL, &former)) != 0 || (former.ss_flags & SS_DISABLE) == 0) return;
     void *ptr = tmlrt__os_map(FIBER__SIGNAL_STACK);
     if (ptr == NULL) return;
     stack_t fresh = {.ss_sp = ptr, .ss_size = FIBER__SIGNAL_STACK};
-    if (sigaltstack(&fresh, NULL) != 0 ||
+    if (TMLRT__SYS(sigaltstack(&fresh, NULL)) != 0 ||
         tmlrt__thread_at_exit(fiber__free_signal_stack, ptr) != TMLRT_OK)
         fiber__free_signal_stack(ptr);
 }
@@ -459,7 +460,10 @@ int tmlrt_fiber_catch_overflow(void) {
     ours.sa_sigaction = fiber__on_fault;
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&ours.sa_mask);
-    if (sigaction(SIGSEGV, &ours, &fiber__former_segv) != 0) return TMLRT_ENOTSUP;
-    if (sigaction(SIGBUS, &ours, &fiber__former_bus) != 0) return TMLRT_ENOTSUP;
-    return TMLRT_OK;
+    if (TMLRT__SYS(sigaction(SIGSEGV, &ours, &fiber__former_segv)) == 0) {
+        if (TMLRT__SYS(sigaction(SIGBUS, &ours, &fiber__former_bus)) == 0) return TMLRT_OK;
+        sigaction(SIGSEGV, &fiber__former_segv, NULL);
+    }
+    tmlrt__store_relaxed(&fiber__catching, 0); /* the next call tries again */
+    return TMLRT_ENOTSUP;
 }

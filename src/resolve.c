@@ -22,6 +22,7 @@
 #include "addr.h"
 #include "blocking.h"
 #include "call.h"
+#include "fault.h"
 #include "op.h"
 #include "os.h"
 #include "task.h"
@@ -81,7 +82,9 @@ static void *resolve__run(void *arg) {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     char service[16];
     snprintf(service, sizeof service, "%d", l->port);
-    int code = getaddrinfo(l->name, service, &hints, &list);
+    /* The seam's -1 is none of its codes. */
+    int code = TMLRT__SYS(getaddrinfo(l->name, service, &hints, &list));
+    if (code == -1) code = errno == EINTR ? EAI_AGAIN : EAI_MEMORY;
     if (code != 0) {
         l->result = resolve__error(code);
         return NULL;

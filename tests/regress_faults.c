@@ -4,103 +4,31 @@
  * Each time the error is a documented one, nothing is leaked, nothing hangs, and the next attempt
  * without a fault works.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "support/allocs.h"
+#include "support/internal_faults.h"
 #include "support/random.h"
 #include "support/unit.h"
-
-#include "fault.h"
-
-#define MOST 2000 /* points that a scenario may pass */
-
-/* ---- what must not leak ---------------------------------------------------------------------- */
-
-static int entries(const char *path) {
-    int  n = 0;
-    DIR *dir = opendir(path);
-    if (dir == NULL) return 0;
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
-
-static allocs_t allocs;
-static int      armed_error; /* what a failed system call says */
-
-static tmlrt_config_t config_of(uint32_t flavor) {
-    static tmlrt_allocator_t allocator;
-    allocator = allocs_of(&allocs);
-    tmlrt_config_t config = TMLRT_CONFIG_INIT;
-    config.flavor = flavor;
-    config.workers = 2;
-    config.allocator = &allocator;
-    return config;
-}
-
-/* One scenario, run with a fault armed: returns 1 when it noticed nothing. */
-typedef int (*scenario_t)(uint32_t flavor);
-
-/* Runs it with the nth point failing, for each n until none fails any more. */
-static void with_each_fault(scenario_t run, tmlrt__fault_kind_t kind, int err) {
-    armed_error = err;
-    for (uint32_t flavor = 1; flavor <= 2; flavor++) {
-        assert_int_equal(run(flavor), 1); /* also warms up what is made once a thread */
-        int descriptors = entries("/proc/self/fd"), threads = entries("/proc/self/task");
-        for (int sticky = 0; sticky < 2; sticky++) {
-            /* With every call failing, also the write that wakes a waiter, which in truth cannot
-             * fail, nothing can be said. */
-            if (kind == TMLRT__FAULT_SYS && sticky) continue;
-            uint64_t n = 1, fired = 1;
-            for (; fired != 0 && n < MOST; n += 1 + n / 64 * (uint64_t)(scaled(64) < 64)) {
-                tmlrt__fault_arm(kind, n, sticky != 0, err);
-                int unharmed = run(flavor);
-                fired = tmlrt__fault_fired(kind);
-                tmlrt__fault_disarm();
-                if (fired == 0) assert_int_equal(unharmed, 1);
-                assert_int_equal(allocs.blocks, 0);
-                assert_int_equal(entries("/proc/self/fd"), descriptors);
-                wait_until(entries("/proc/self/task") <= threads); /* a joined one may linger */
-            }
-            assert_int_equal(fired, 0); /* we came to the end */
-        }
-        assert_int_equal(run(flavor), 1);
-    }
-}
-
-/* Ends a runtime whatever is armed. */
-static void destroy(tmlrt_runtime_t *rt) {
-    require(tmlrt_runtime_destroy(rt) == TMLRT_OK);
-}
-
-/* For scenarios about what comes after: NULL when the fault struck here already. */
-static tmlrt_runtime_t *make(uint32_t flavor) {
-    tmlrt_config_t   config = config_of(flavor);
-    tmlrt_runtime_t *rt = NULL;
-    int              e = tmlrt_runtime_create(&rt, &config);
-    require((e == TMLRT_OK) == (rt != NULL));
-    return rt;
-}
 
 /* ---- scenarios ------------------------------------------------------------------------------- */
 
 static int create_and_destroy(uint32_t flavor) {
-    tmlrt_config_t   config = config_of(flavor);
+    tmlrt_config_t   config = faults_config(flavor);
     tmlrt_runtime_t *rt = NULL;
     int              e = tmlrt_runtime_create(&rt, &config);
     if (e == TMLRT_OK) {
         /* To wait for events and to wake a waiter can be interrupted, but cannot fail. */
-        if (armed_error != EINTR) tmlrt__fault_disarm();
-        destroy(rt);
+        if (faults_errno() != EINTR) tmlrt__fault_disarm();
+        faults_destroy(rt);
         return 1;
     }
     require(rt == NULL);
@@ -133,7 +61,7 @@ static int join_patiently(tmlrt_task_t *task, int64_t *result) {
 }
 
 static int spawn_and_join(uint32_t flavor) {
-    tmlrt_runtime_t *rt = make(flavor);
+    tmlrt_runtime_t *rt = faults_runtime(flavor);
     tally_t          tally = {0};
     int              taken = 0, refused = 0;
     if (rt == NULL) return 0;
@@ -156,7 +84,7 @@ static int spawn_and_join(uint32_t flavor) {
             refused++;
         }
     }
-    destroy(rt);
+    faults_destroy(rt);
     require(tally.drops == taken);
     return refused == 0;
 }
@@ -173,7 +101,7 @@ static void spawn_and_join_survive_every_interrupted_call(void **state) {
 
 /* On error the state is still the caller's: never dropped, never polled. */
 static int block_on(uint32_t flavor) {
-    tmlrt_runtime_t *rt = make(flavor);
+    tmlrt_runtime_t *rt = faults_runtime(flavor);
     tally_t          tally = {0};
     int              yields = 3, taken = 0;
     if (rt == NULL) return 0;
@@ -185,7 +113,7 @@ static int block_on(uint32_t flavor) {
         require((e == TMLRT_OK) == (result == 0));
         taken += e == TMLRT_OK;
     }
-    destroy(rt);
+    faults_destroy(rt);
     require(tally.drops == taken);
     return taken == 4;
 }
@@ -208,7 +136,7 @@ static int32_t body_spawns_many(unit_t *u, tmlrt_cx_t *cx) {
 }
 
 static int grow_queues(uint32_t flavor) {
-    tmlrt_runtime_t *rt = make(flavor);
+    tmlrt_runtime_t *rt = faults_runtime(flavor);
     tally_t          tally = {0};
     int              yields = 2;
     if (rt == NULL) return 0;
@@ -217,7 +145,7 @@ static int grow_queues(uint32_t flavor) {
     int     e = tmlrt_runtime_block_on(rt, &unit_type, &u, NULL, &spawned);
     require(e == TMLRT_OK || e == TMLRT_ENOMEM);
     require(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL) == TMLRT_OK);
-    destroy(rt);
+    faults_destroy(rt);
     require(tally.drops == spawned + (e == TMLRT_OK));
     require(tally.ready == tally.drops);
     return spawned == 700;
@@ -267,7 +195,7 @@ static int32_t body_own_waker(unit_t *u, tmlrt_cx_t *cx) {
 }
 
 static int own_wakers(uint32_t flavor) {
-    tmlrt_runtime_t *rt = make(flavor);
+    tmlrt_runtime_t *rt = faults_runtime(flavor);
     tally_t          tally = {0};
     tmlrt_waker_t    kept = {NULL, NULL};
     if (rt == NULL) return 0;
@@ -281,7 +209,7 @@ static int own_wakers(uint32_t flavor) {
         require(result == TMLRT_OK || result == TMLRT_ENOMEM);
         tmlrt_task_release(task);
     }
-    destroy(rt);
+    faults_destroy(rt);
     return result == TMLRT_OK;
 }
 
@@ -303,7 +231,7 @@ static void count_straggler(void *ctx, const tmlrt_straggler_t *s) {
 }
 
 static int shut_down(uint32_t flavor) {
-    tmlrt_runtime_t *rt = make(flavor);
+    tmlrt_runtime_t *rt = faults_runtime(flavor);
     tally_t          tally = {0};
     int              spawned = 0, named = 0;
     if (rt == NULL) return 0;
@@ -321,7 +249,7 @@ static int shut_down(uint32_t flavor) {
     require(report.cancelled == (uint64_t)spawned);
     require(report.stuck == 0);
     require(named <= spawned);
-    destroy(rt);
+    faults_destroy(rt);
     require(tally.drops == spawned);
     return named == 100;
 }
@@ -363,7 +291,7 @@ static void *needs_memory(void *arg) {
 }
 
 static int scopes_and_tokens(uint32_t flavor) {
-    tmlrt_runtime_t *rt = make(flavor);
+    tmlrt_runtime_t *rt = faults_runtime(flavor);
     tally_t          tally = {0}, inner = {0};
     tmlrt_token_t   *token = NULL, *child = NULL;
     tmlrt_scope_t    scope = TMLRT_SCOPE_INIT;
@@ -402,13 +330,32 @@ static int scopes_and_tokens(uint32_t flavor) {
         require(e == TMLRT_OK || e == TMLRT_ENOMEM);
         tmlrt_task_release(fiber);
     }
-    destroy(rt);
+    faults_destroy(rt);
     return refused == 0 && trouble == 0;
 }
 
 static void scopes_and_tokens_survive_every_failed_allocation(void **state) {
     (void)state;
     with_each_fault(scopes_and_tokens, TMLRT__FAULT_ALLOC, ENOMEM);
+}
+
+/* ---- the handler of overflows ----------------------------------------------------------------- */
+
+static void a_handler_that_could_not_be_set_is_set_by_the_next_call(void **state) {
+    (void)state;
+    struct sigaction before, now;
+    assert_int_equal(sigaction(SIGSEGV, NULL, &before), 0);
+    for (uint64_t n = 1; n <= 2; n++) {
+        tmlrt__fault_arm(TMLRT__FAULT_SYS, n, false, EINVAL);
+        int e = tmlrt_fiber_catch_overflow();
+        tmlrt__fault_disarm();
+        assert_int_equal(e, TMLRT_ENOTSUP);
+        assert_int_equal(sigaction(SIGSEGV, NULL, &now), 0);
+        assert_true(now.sa_sigaction == before.sa_sigaction);
+    }
+    assert_int_equal(tmlrt_fiber_catch_overflow(), TMLRT_OK);
+    assert_int_equal(sigaction(SIGSEGV, NULL, &now), 0);
+    assert_true(now.sa_sigaction != before.sa_sigaction);
 }
 
 int main(void) {
@@ -424,6 +371,11 @@ int main(void) {
         cmocka_unit_test(timers_survive_every_interrupted_call),
         cmocka_unit_test(shutdown_survives_every_failed_allocation),
         cmocka_unit_test(shutdown_survives_every_interrupted_call),
+        cmocka_unit_test(a_handler_that_could_not_be_set_is_set_by_the_next_call),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    printf("points tried: %llu allocations, %llu system calls\n",
+           (unsigned long long)faults_points(TMLRT__FAULT_ALLOC),
+           (unsigned long long)faults_points(TMLRT__FAULT_SYS));
+    return failed;
 }

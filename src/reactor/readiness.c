@@ -313,8 +313,11 @@ tmlrt__try_t tmlrt__readiness_try(tmlrt__op_t *op, tmlrt__source_t *s) {
 int tmlrt__readiness_connect(tmlrt__op_t *op, tmlrt__source_t *s) {
     const tmlrt__sockets_t *own = tmlrt__source_sockets(s);
     if (own != NULL) return own->connect(s, op->u.io.buf, op->u.io.len);
-    int r = TMLRT__SYS(connect((int)s->fd, op->u.io.buf, (socklen_t)op->u.io.len));
-    if (r == 0 || errno == EINPROGRESS || errno == EINTR) return TMLRT_OK;
+    int r;
+    do /* one that was interrupted goes on, and the next call says so */
+        r = TMLRT__SYS(connect((int)s->fd, op->u.io.buf, (socklen_t)op->u.io.len));
+    while (r != 0 && errno == EINTR);
+    if (r == 0 || errno == EINPROGRESS || errno == EALREADY || errno == EISCONN) return TMLRT_OK;
     return tmlrt__os_error(errno);
 }
 
