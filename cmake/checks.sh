@@ -31,6 +31,7 @@ clang       900 clang: build and tests
 asan       1200 AddressSanitizer, LeakSanitizer and UBSan: tests
 tsan       1200 ThreadSanitizer: tests
 models      600 the weak-memory models
+fuzz        400 each fuzzer for a few seconds (clang, libFuzzer)
 valgrind   1500 memcheck: tests'
 
 sanitizer_scale=4
@@ -150,6 +151,8 @@ step_models() {
     mkdir -p "$BUILD/model"
     bash "$script" "$ROOT/src" "$BUILD/model" "${TMLRT_MODEL_ITERATIONS:-20000}"
 }
+
+step_fuzz() { bash "$ROOT/tests/fuzz/run.sh" "$BUILD/fuzz" "${TMLRT_FUZZ_SECONDS:-5}"; }
 
 step_names() { awk 'NF { print $1 }' <<<"$STEPS"; }
 step_limit() { awk -v n="$1" '$1 == n { print $2 }' <<<"$STEPS"; }

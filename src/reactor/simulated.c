@@ -299,6 +299,7 @@ static void net__free_end(net__driver_t *d, net__end_t *e) {
     while ((seg = net__first(e)) != NULL)
         net__drop_segment(d, e, seg);
     if (e->peer != NULL) e->peer->peer = NULL;
+    e->peer = NULL;
     e->used = false;
 }
 
@@ -584,10 +585,10 @@ static void net__destroy(tmlrt__driver_t *base, bool forked) {
     if (forked) return;
     const tmlrt_allocator_t *mem = &base->host->mem;
     tmlrt__list_t           *node;
-    for (uint32_t i = 0; i < d->ends; i++) {
+    for (uint32_t i = 0; i < d->ends; i++)
         net__free_end(d, d->end[i]);
+    for (uint32_t i = 0; i < d->ends; i++)
         tmlrt__mem_put(mem, d->end[i], sizeof(net__end_t), _Alignof(net__end_t));
-    }
     while ((node = tmlrt__list_pop_front(&d->events)) != NULL)
         tmlrt__mem_put(mem, net__event_of(node), sizeof(net__event_t), _Alignof(net__event_t));
     if (d->end != NULL)
