@@ -114,7 +114,9 @@ int tmlrt_op_write_lock(tmlrt_op_t *op, tmlrt_rwlock_t *rwlock) {
 
 static int rw__lock(tmlrt_rwlock_t *rwlock, uint64_t kind) {
     if (rwlock == NULL) return TMLRT_EINVAL;
-    if (rw__try(rw__gate(rwlock), kind)) return TMLRT_OK;
+    /* In a replay also one that is free is a place to stop. */
+    bool tries = tmlrt__current()->chance == NULL || tmlrt__call_tries();
+    if (tries && rw__try(rw__gate(rwlock), kind)) return TMLRT_OK;
     tmlrt_op_t op = TMLRT_OP_INIT;
     rw__prepare(&op, rwlock, kind);
     return (int)tmlrt__call_await_always(&op);

@@ -121,6 +121,7 @@ static void options_are_checked_and_set(void **state) {
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_NODELAY, 2), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_KEEPALIVE, 0), TMLRT_OK);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_SEND_BUFFER, 65536), TMLRT_OK);
+    assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_RECV_BUFFER, 65536), TMLRT_OK);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_RECV_BUFFER, 0), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_RECV_BUFFER, INT64_MAX), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_LINGER, -1), TMLRT_OK);

@@ -46,6 +46,8 @@ typedef struct world {
     int               balance, withdrawn, counter, jobs, done, lost;
     tmlrt_semaphore_t gate;
     tmlrt_mutex_t     a, b;
+    tmlrt_rwlock_t    rwlock;
+    tmlrt_once_t      once;
     tmlrt_notify_t    more;
     tmlrt_chan_t     *ch;
 } world_t;
@@ -183,6 +185,49 @@ static void forgotten_message(world_t *w) {
     go(sends_and_stops, w);
 }
 
+/* Readers that write: a read lock lets others in. */
+static void *counts_under_a_lock(void *arg) {
+    world_t *w = arg;
+    for (int i = 0; i < 3; i++) {
+        require((w->fixed ? tmlrt_rwlock_write : tmlrt_rwlock_read)(&w->rwlock) == TMLRT_OK);
+        int seen = w->counter;
+        pass_gate(w);
+        w->counter = seen + 1;
+        require(tmlrt_rwlock_unlock(&w->rwlock) == TMLRT_OK);
+    }
+    if (++w->done == 2 && w->counter != 6) w->wrong = true;
+    return NULL;
+}
+
+static void writing_readers(world_t *w) {
+    go(counts_under_a_lock, w);
+    go(counts_under_a_lock, w);
+}
+
+/* Made once by the first who needs it; the others wait for it. The mistake: used before it is. */
+static int makes_it(void *arg) {
+    world_t *w = arg;
+    pass_gate(w);
+    require(tmlrt_sleep(TMLRT_MS) == TMLRT_OK);
+    w->counter++;
+    return TMLRT_OK;
+}
+
+static void *makes_or_uses(void *arg) {
+    world_t *w = arg;
+    if (w->fixed || w->done++ == 0)
+        require(tmlrt_once_call(&w->once, makes_it, w) == TMLRT_OK);
+    else
+        pass_gate(w);
+    if (w->counter != 1) w->wrong = true;
+    return NULL;
+}
+
+static void used_too_early(world_t *w) {
+    for (int i = 0; i < 3; i++)
+        go(makes_or_uses, w);
+}
+
 /* ---- searching -------------------------------------------------------------------------------- */
 
 typedef void (*scenario_t)(world_t *w);
@@ -252,6 +297,16 @@ static void a_missing_look_after_a_notification_is_found(void **state) {
 static void a_lock_order_deadlock_is_found(void **state) {
     (void)state;
     finds("lock order", lock_order);
+}
+
+static void a_write_under_a_read_lock_is_found(void **state) {
+    (void)state;
+    finds("writing readers", writing_readers);
+}
+
+static void a_use_before_it_is_made_is_found(void **state) {
+    (void)state;
+    finds("used too early", used_too_early);
 }
 
 static void a_forgotten_message_is_found(void **state) {
@@ -333,6 +388,32 @@ static void other_runtimes_have_no_trace(void **state) {
     replay.struct_size = 8;
     assert_int_equal(tmlrt_runtime_replay(rt, &replay), TMLRT_EINVAL);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* A join may run its child in place, or not. */
+static int32_t body_spawns_and_joins(unit_t *u, tmlrt_cx_t *cx) {
+    TMLRT_BEGIN(u);
+    u->child = unit_spawn(NULL, u->tally, body_ready, NULL);
+    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_join(&u->op, u->child, NULL));
+    u->value = tmlrt_op_result(&u->op);
+    tmlrt_task_release(u->child);
+    TMLRT_END(u);
+}
+
+static void a_join_in_place_is_one_of_the_choices(void **state) {
+    (void)state;
+    uint64_t least = UINT64_MAX, most = 0;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        tmlrt_runtime_t *rt = replayed(seed);
+        tally_t          tally = {0};
+        assert_int_equal(unit_run(rt, &tally, body_spawns_and_joins, NULL), TMLRT_OK);
+        uint64_t polls = (uint64_t)tally.polls;
+        if (polls < least) least = polls;
+        if (polls > most) most = polls;
+        assert_int_equal(tally.drops, 2);
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+    assert_true(least < most);
 }
 
 /* ---- the blocking pool ------------------------------------------------------------------------ */
@@ -507,8 +588,11 @@ int main(void) {
         cmocka_unit_test(a_missing_look_after_a_notification_is_found),
         cmocka_unit_test(a_lock_order_deadlock_is_found),
         cmocka_unit_test(a_forgotten_message_is_found),
+        cmocka_unit_test(a_write_under_a_read_lock_is_found),
+        cmocka_unit_test(a_use_before_it_is_made_is_found),
         cmocka_unit_test(the_same_seed_gives_the_same_trace),
         cmocka_unit_test(seeds_differ_in_their_order),
+        cmocka_unit_test(a_join_in_place_is_one_of_the_choices),
         cmocka_unit_test(the_seed_comes_from_the_environment),
         cmocka_unit_test(other_runtimes_have_no_trace),
         cmocka_unit_test(blocking_jobs_run_on_the_one_thread),

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -313,6 +314,61 @@ static void a_stop_reaches_accepts_and_waiting_readers(void **state) {
     pair_end(&p, rt);
 }
 
+/* A connection that is cut off for longer than anybody waits ends on both sides. */
+static void a_partition_that_does_not_heal_ends_the_connection(void **state) {
+    (void)state;
+    char byte;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        tmlrt_network_t n = calm();
+        n.partition = 500000;
+        n.partition_most = 3 * n.give_up;
+        tmlrt_runtime_t *rt = simulated(seed, &n);
+        tmlrt_addr_t     addr = addr_of("10.0.0.1:99");
+        tmlrt_sock_t    *listener, *sock = NULL;
+        assert_int_equal(tmlrt_tcp_listen(rt, &addr, NULL, &listener), TMLRT_OK);
+        int e = tmlrt_connect(rt, &addr, NULL, &sock);
+        assert_true(e == TMLRT_OK || e == TMLRT_ETIMEDOUT);
+        for (int i = 0; e == TMLRT_OK && i < 100; i++) {
+            int64_t r = tmlrt_write(sock, "x", 1);
+            if (r != 1) assert_int_equal(r, TMLRT_ETIMEDOUT);
+            if (r != 1) e = TMLRT_ETIMEDOUT;
+            assert_int_equal(tmlrt_sleep(n.give_up), TMLRT_OK);
+        }
+        assert_int_equal(e, TMLRT_ETIMEDOUT);
+        if (sock != NULL) assert_int_equal(tmlrt_read(sock, &byte, 1), TMLRT_ETIMEDOUT);
+        tmlrt_sock_release(sock);
+        tmlrt_sock_release(listener);
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+}
+
+/* Pipes and foreign descriptors work beside it, and the embedding does. */
+static void real_descriptors_live_beside_it(void **state) {
+    (void)state;
+    tmlrt_network_t  n = calm();
+    tmlrt_runtime_t *rt = simulated(1, &n);
+    tmlrt_sock_t    *r, *w;
+    tmlrt_fd_t      *fd;
+    int              ends[2];
+    char             byte;
+    assert_true(tmlrt_runtime_handle(rt) >= 0);
+    assert_int_equal(tmlrt_pipe(rt, &r, &w), TMLRT_OK);
+    assert_int_equal(tmlrt_write(w, "x", 1), 1);
+    assert_int_equal(tmlrt_read(r, &byte, 1), 1);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(tmlrt_fd_open(rt, ends[0], &fd), TMLRT_OK);
+    assert_int_equal(tmlrt_fd_wait_until(fd, TMLRT_FD_READ, tmlrt_now(rt) + 1), TMLRT_ETIMEDOUT);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(tmlrt_fd_wait(fd, TMLRT_FD_READ), TMLRT_FD_READ);
+    tmlrt_fd_close(fd);
+    close(ends[0]);
+    close(ends[1]);
+    tmlrt_sock_release(r);
+    tmlrt_sock_release(w);
+    assert_int_equal(trace_of(rt).voided, TMLRT_REPLAY_DESCRIPTOR);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
 /* ---- a server with faults --------------------------------------------------------------------- */
 
 /* A request: a number, and how much to add to the account; each is to be done once, however often
@@ -471,6 +527,8 @@ int main(void) {
         cmocka_unit_test(addresses_are_taken_refused_and_cut_off),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(a_stop_reaches_accepts_and_waiting_readers),
+        cmocka_unit_test(a_partition_that_does_not_heal_ends_the_connection),
+        cmocka_unit_test(real_descriptors_live_beside_it),
         cmocka_unit_test(a_server_serves_through_every_fault),
         cmocka_unit_test(a_server_that_does_a_request_twice_is_found),
     };

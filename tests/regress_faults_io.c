@@ -145,9 +145,8 @@ static bool talk(talk_t *t) {
     return !t->failed;
 }
 
-static int talk_on(uint32_t flavor, const char *address, bool is_unix) {
-    static talk_t    t;
-    tmlrt_runtime_t *rt = faults_runtime(flavor);
+static int talk_on(tmlrt_runtime_t *rt, const char *address, bool is_unix) {
+    static talk_t t;
     if (rt == NULL) return 0;
     memset(&t, 0, sizeof t);
     for (size_t i = 0; i < BYTES; i++)
@@ -161,13 +160,25 @@ static int talk_on(uint32_t flavor, const char *address, bool is_unix) {
 }
 
 static int tcp(uint32_t flavor) {
-    return talk_on(flavor, "127.0.0.1:0", false);
+    return talk_on(faults_runtime(flavor), "127.0.0.1:0", false);
+}
+
+/* In memory; the flavor that it has not is that of another seed. */
+static int simulated(uint32_t flavor) {
+    tmlrt_config_t   config = faults_config(TMLRT_FLAVOR_CURRENT_THREAD);
+    tmlrt_runtime_t *rt = NULL;
+    config.clock = TMLRT_CLOCK_VIRTUAL;
+    config.reactor = TMLRT_REACTOR_SIMULATED;
+    config.seed = flavor;
+    int e = tmlrt_runtime_create(&rt, &config);
+    require((e == TMLRT_OK) == (rt != NULL));
+    return talk_on(rt, "127.0.0.1:0", false);
 }
 
 static int unix_stream(uint32_t flavor) {
     char address[64];
     snprintf(address, sizeof address, "unix:@tmlrt-faults-%d", (int)getpid());
-    return talk_on(flavor, address, true);
+    return talk_on(faults_runtime(flavor), address, true);
 }
 
 /* ---- datagrams, pipes, foreign descriptors, signals, names ------------------------------------ */
@@ -338,6 +349,7 @@ static const struct {
     const char *name;
     scenario_t  run;
 } scenarios[] = {{"tcp", tcp},
+                 {"simulated", simulated},
                  {"unix", unix_stream},
                  {"datagrams", with_datagrams},
                  {"pipes", with_pipes},
@@ -379,6 +391,12 @@ static void every_interrupted_call_is_survived(void **state) {
     each_scenario(TMLRT__FAULT_SYS, EINTR);
 }
 
+/* An older kernel, or a filter of system calls. */
+static void every_missing_call_is_survived(void **state) {
+    (void)state;
+    with_each_fault(tcp, TMLRT__FAULT_SYS, ENOSYS);
+}
+
 static void every_reset_is_survived(void **state) {
     (void)state;
     each_scenario(TMLRT__FAULT_SYS, ECONNRESET);
@@ -395,6 +413,7 @@ int main(void) {
         cmocka_unit_test(every_call_without_descriptors_is_survived),
         cmocka_unit_test(every_call_without_buffers_is_survived),
         cmocka_unit_test(every_interrupted_call_is_survived),
+        cmocka_unit_test(every_missing_call_is_survived),
         cmocka_unit_test(every_reset_is_survived),
         cmocka_unit_test(every_aborted_connection_is_survived),
     };
