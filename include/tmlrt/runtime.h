@@ -96,7 +96,10 @@ typedef struct tmlrt_config {
 } tmlrt_config_t;
 
 #define TMLRT_CONFIG_INIT                                                                          \
-    { sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL }
+    {                                                                                              \
+        sizeof(tmlrt_config_t), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0,  \
+            NULL                                                                                   \
+    }
 
 /* Makes a runtime. `config` may be NULL (all defaults). Owns: *rt is the caller's until
  * tmlrt_runtime_destroy; strings and structs of the config are copied.

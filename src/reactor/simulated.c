@@ -33,6 +33,14 @@
 #define NET__PARTITIONS 16u /* at a time */
 #define NET__BOTH       (TMLRT__EVENT_READ | TMLRT__EVENT_WRITE)
 
+/* When to tell an end what. */
+typedef struct net__event {
+    tmlrt__list_t link;
+    int64_t       at;
+    uint32_t      index, generation, bits;
+    bool          kept; /* part of its end, which lives as long as the driver */
+} net__event_t;
+
 /* Bytes on their way, or the end of them. */
 typedef struct net__segment {
     tmlrt__list_t link;
@@ -62,13 +70,9 @@ typedef struct net__end {
     tmlrt__list_t queue, link;
     uint32_t      queued, backlog;
     int64_t       arrives_at;
+    /* For what cannot fail: what can be seen already, and the break at its time. */
+    net__event_t soon, broken;
 } net__end_t;
-
-typedef struct net__event {
-    tmlrt__list_t link;
-    int64_t       at;
-    uint32_t      index, generation, bits;
-} net__event_t;
 
 typedef struct net__partition {
     uint64_t place;
@@ -132,16 +136,41 @@ static net__event_t *net__event_of(tmlrt__list_t *node) {
     return TMLRT__CONTAINER_OF(node, net__event_t, link);
 }
 
-/* TMLRT_ENOMEM: it will not happen; the caller's change must not either. */
-static int net__tell(net__driver_t *d, const net__end_t *e, int64_t at, uint32_t bits) {
-    net__event_t *ev = tmlrt__mem_get(&d->base.host->mem, sizeof *ev, _Alignof(net__event_t));
-    if (ev == NULL) return TMLRT_ENOMEM;
-    *ev = (net__event_t){.at = at, .index = e->index, .generation = e->generation, .bits = bits};
+static void net__queue(net__driver_t *d, const net__end_t *e, net__event_t *ev, int64_t at,
+                       uint32_t bits) {
+    ev->at = at;
+    ev->bits = bits;
+    ev->index = e->index;
+    ev->generation = e->generation;
     tmlrt__list_t *after = d->events.prev;
     while (after != &d->events && net__event_of(after)->at > at)
         after = after->prev;
     tmlrt__list_insert_after(after, &ev->link);
+}
+
+/* TMLRT_ENOMEM: it will not happen; the caller's change must not either. */
+static int net__tell(net__driver_t *d, const net__end_t *e, int64_t at, uint32_t bits) {
+    net__event_t *ev = tmlrt__mem_get(&d->base.host->mem, sizeof *ev, _Alignof(net__event_t));
+    if (ev == NULL) return TMLRT_ENOMEM;
+    ev->kept = false;
+    net__queue(d, e, ev, at, bits);
     return TMLRT_OK;
+}
+
+/* Of an event of the end's own; an earlier one that is queued still says both. */
+static void net__tell_own(net__driver_t *d, const net__end_t *e, net__event_t *ev, int64_t at,
+                          uint32_t bits) {
+    if (tmlrt__list_is_linked(&ev->link)) {
+        tmlrt__list_remove(&ev->link);
+        if (ev->at < at) at = ev->at;
+        bits |= ev->bits;
+    }
+    ev->kept = true;
+    net__queue(d, e, ev, at, bits);
+}
+
+static void net__untell_own(net__event_t *ev) {
+    if (tmlrt__list_is_linked(&ev->link)) tmlrt__list_remove(&ev->link);
 }
 
 static int64_t net__due(tmlrt__driver_t *base) {
@@ -161,7 +190,7 @@ static uint32_t net__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
         const net__end_t *e = d->end[ev->index];
         uint32_t          bits = ev->bits;
         bool              there = e->used && e->generation == ev->generation && e->source != NULL;
-        tmlrt__mem_put(&base->host->mem, ev, sizeof *ev, _Alignof(net__event_t));
+        if (!ev->kept) tmlrt__mem_put(&base->host->mem, ev, sizeof *ev, _Alignof(net__event_t));
         if (!there) continue;
         count++;
         tmlrt__source_event(base->table, tmlrt__source_key(e->source), bits);
@@ -250,13 +279,12 @@ static net__segment_t *net__first(net__end_t *e) {
     return node != NULL ? TMLRT__CONTAINER_OF(node, net__segment_t, link) : NULL;
 }
 
-/* The end learns at `at` that the connection is over. Without memory for the event it learns by its
- * next try. */
+/* The end learns at `at` that the connection is over. */
 static void net__break(net__driver_t *d, net__end_t *e, int64_t at, int error) {
     if (e->broken_at <= at) return;
     e->broken_at = at;
     e->error = error;
-    (void)net__tell(d, e, at, NET__BOTH | TMLRT__EVENT_ERROR);
+    net__tell_own(d, e, &e->broken, at, NET__BOTH | TMLRT__EVENT_ERROR);
 }
 
 /* Puts bytes, or the end of the stream (data NULL), on their way to `to`. */
@@ -298,6 +326,8 @@ static void net__free_end(net__driver_t *d, net__end_t *e) {
     net__segment_t *seg;
     while ((seg = net__first(e)) != NULL)
         net__drop_segment(d, e, seg);
+    net__untell_own(&e->soon);
+    net__untell_own(&e->broken);
     if (e->peer != NULL) e->peer->peer = NULL;
     e->peer = NULL;
     e->used = false;
@@ -479,12 +509,11 @@ static int64_t net__recv(const tmlrt__source_t *s, void *buf, size_t size) {
     }
     bool more = seg != NULL && seg->at <= net__now(d);
     if (done == 0) return more && seg->fin ? 0 : TMLRT_EAGAIN;
-    /* What was cut short goes on by an event. Without memory for it, the belief in the direction
-     * comes back with whatever arrives next. */
-    if (more && done < size) (void)net__tell(d, e, net__now(d), TMLRT__EVENT_READ);
+    /* What was cut short goes on by an event. */
+    if (more && done < size) net__tell_own(d, e, &e->soon, net__now(d), TMLRT__EVENT_READ);
     if (e->peer != NULL && e->peer->waits_for_room) {
         e->peer->waits_for_room = false;
-        (void)net__tell(d, e->peer, net__now(d) + net__delay(d), TMLRT__EVENT_WRITE);
+        net__tell_own(d, e->peer, &e->peer->soon, net__now(d) + net__delay(d), TMLRT__EVENT_WRITE);
     }
     tmlrt__chance_note(d->chance, done);
     return (int64_t)done;
@@ -506,8 +535,8 @@ static int64_t net__send(const tmlrt__source_t *s, const void *buf, size_t size)
     if (n < size) {
         if (n == room)
             e->waits_for_room = true;
-        else if (net__tell(d, e, net__now(d), TMLRT__EVENT_WRITE) != TMLRT_OK)
-            return TMLRT_ENOMEM;
+        else
+            net__tell_own(d, e, &e->soon, net__now(d), TMLRT__EVENT_WRITE);
     }
     if (n == 0) return TMLRT_EAGAIN;
     int error = net__put(d, e->peer, buf, n);
@@ -527,7 +556,7 @@ static int net__shutdown(const tmlrt__source_t *s, int how) {
     }
     if (how != TMLRT_SHUT_WRITE && !e->no_read) {
         e->no_read = true;
-        return net__tell(d, e, net__now(d), TMLRT__EVENT_READ);
+        net__tell_own(d, e, &e->soon, net__now(d), TMLRT__EVENT_READ);
     }
     return TMLRT_OK;
 }
@@ -609,8 +638,7 @@ static int net__attach(tmlrt__driver_t *base, tmlrt__source_t *s) {
     if (tmlrt__source_sockets(s) == NULL) return tmlrt__reactor_epoll.attach(d->inner, s);
     net__end_t *e = net__end(s);
     /* What came before somebody was there to be told. */
-    if (e->state != NET__CONNECTS && net__tell(d, e, net__now(d), NET__BOTH) != TMLRT_OK)
-        return TMLRT_ENOMEM;
+    if (e->state != NET__CONNECTS) net__tell_own(d, e, &e->soon, net__now(d), NET__BOTH);
     e->source = s;
     return TMLRT_OK;
 }

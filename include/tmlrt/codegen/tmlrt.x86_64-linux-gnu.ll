@@ -74,7 +74,10 @@
 ; TMLRT_REACTOR_IOCP = 3
 ; TMLRT_REACTOR_IO_URING = 4
 ; TMLRT_REACTOR_KQUEUE = 2
+; TMLRT_REACTOR_SIMULATED = 5
 ; TMLRT_READY = 0
+; TMLRT_REPLAY_DESCRIPTOR = 2
+; TMLRT_REPLAY_WAKE = 1
 ; TMLRT_SHUT_BOTH = 3
 ; TMLRT_SHUT_READ = 1
 ; TMLRT_SHUT_WRITE = 2
@@ -108,9 +111,11 @@
 %tmlrt_iovec = type { ptr, i64 }
 %tmlrt_notify = type { [4 x i64] }
 %tmlrt_op = type { [16 x i64] }
+%tmlrt_replay = type { i64, i64, i64, i64, i32, i32 }
+%tmlrt_network = type { i64, i64, i64, i32, i32, i32, i32, i64, i64, i32, i32 }
 %tmlrt_allocator = type { ptr, ptr, ptr }
 %tmlrt_stuck = type { i64, i32, i32, i64, ptr, ptr, i64 }
-%tmlrt_config = type { i64, i32, i32, i32, i32, i64, i32, i32, ptr, ptr, ptr, ptr, ptr, ptr, i32, i32, i32 }
+%tmlrt_config = type { i64, i32, i32, i32, i32, i64, i32, i32, ptr, ptr, ptr, ptr, ptr, ptr, i32, i32, i32, ptr }
 %tmlrt_straggler = type { i64, i64, ptr, ptr, ptr, i32 }
 %tmlrt_shutdown_report = type { i64, ptr, ptr, i64, i64, i64 }
 %tmlrt_worker_stats = type { i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64 }
@@ -350,6 +355,8 @@ declare i32 @tmlrt_op_yield(ptr)
 declare i32 @tmlrt_ops_drain(ptr, ptr, i64)
 ; int tmlrt_pipe(tmlrt_runtime_t *rt, tmlrt_sock_t **read_end, tmlrt_sock_t **write_end)
 declare i32 @tmlrt_pipe(ptr, ptr, ptr)
+; int tmlrt_runtime_replay(tmlrt_runtime_t *rt, tmlrt_replay_t *replay)
+declare i32 @tmlrt_runtime_replay(ptr, ptr)
 ; int tmlrt_op_resolve(tmlrt_op_t *op, tmlrt_runtime_t *rt, const char *host, int port, tmlrt_addr_t *out, size_t max)
 declare i32 @tmlrt_op_resolve(ptr, ptr, ptr, i32, ptr, i64)
 ; int tmlrt_resolve(tmlrt_runtime_t *rt, const char *host, int port, tmlrt_addr_t *out, size_t max)
