@@ -304,7 +304,7 @@ int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg, const tmlrt_task
     if (fn == NULL) return TMLRT_EINVAL;
     tmlrt_task_t  *task;
     tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)rt);
-    int e = fiber__make(host, &fiber__type, TMLRT_STACK_MEDIUM, fn, arg, options, &task);
+    int            e = fiber__make(host, &fiber__type, TMLRT_STACK_MEDIUM, fn, arg, options, &task);
     if (e == TMLRT_OK) e = tmlrt__task_enter(task, out != NULL);
     if (e == TMLRT_OK) tmlrt__task_submit(task, out);
     return e;

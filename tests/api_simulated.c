@@ -295,6 +295,23 @@ static void what_makes_no_sense_is_refused(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
+static void the_environment_alone_can_ask_for_it(void **state) {
+    (void)state;
+    static const char *const set[][2] = {{"TMLRT_FLAVOR", "current"},
+                                         {"TMLRT_CLOCK", "virtual"},
+                                         {"TMLRT_REACTOR", "simulated"},
+                                         {"TMLRT_SEED", "9"}};
+    tmlrt_runtime_t         *rt = NULL;
+    for (int i = 0; i < 4; i++)
+        setenv(set[i][0], set[i][1], 1);
+    assert_int_equal(tmlrt_runtime_create(&rt, NULL), TMLRT_OK);
+    for (int i = 0; i < 4; i++)
+        unsetenv(set[i][0]);
+    assert_string_equal(tmlrt_runtime_reactor(rt), "simulated");
+    assert_int_equal(trace_of(rt).seed, 9);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
 static void a_stop_reaches_accepts_and_waiting_readers(void **state) {
     (void)state;
     tmlrt_network_t  n = calm();
@@ -526,6 +543,7 @@ int main(void) {
         cmocka_unit_test(a_close_is_the_end_and_an_early_one_a_reset),
         cmocka_unit_test(addresses_are_taken_refused_and_cut_off),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(the_environment_alone_can_ask_for_it),
         cmocka_unit_test(a_stop_reaches_accepts_and_waiting_readers),
         cmocka_unit_test(a_partition_that_does_not_heal_ends_the_connection),
         cmocka_unit_test(real_descriptors_live_beside_it),

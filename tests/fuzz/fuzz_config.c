@@ -15,9 +15,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {
-    "TMLRT_FLAVOR",         "TMLRT_REACTOR",     "TMLRT_CLOCK", "TMLRT_AFFINITY",
-    "TMLRT_WORKERS",        "TMLRT_WATCHDOG_MS", "TMLRT_SEED",  "TMLRT_BLOCKING_THREADS",
-    "TMLRT_BLOCKING_QUEUE", "TMLRT_THREAD_NAME"};
+    "TMLRT_FLAVOR",         "TMLRT_REACTOR",     "TMLRT_CLOCK",      "TMLRT_AFFINITY",
+    "TMLRT_WORKERS",        "TMLRT_WATCHDOG_MS", "TMLRT_SEED",       "TMLRT_BLOCKING_THREADS",
+    "TMLRT_BLOCKING_QUEUE", "TMLRT_THREAD_NAME", "TMLRT_SHUTDOWN_MS"};
 
 enum { NAMES = sizeof names / sizeof names[0] };
 
