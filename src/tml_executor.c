@@ -15,6 +15,7 @@
 #include "alloc.h"
 #include "host.h"
 #include "os.h"
+#include "runtime.h"
 #include "tml_slot.h"
 
 #define EXECUTOR__BUCKETS 64u
@@ -288,6 +289,8 @@ int32_t tml_executor_run(TmlExecutor *e) {
     if (tmlrt__current()->busy != 0) return TMLRT_EDEADLK;
     int error = tmlrt_runtime_default(&rt);
     if (error != TMLRT_OK) return error;
+    /* Nobody would drive it. Inside of it (a fiber) somebody does. */
+    if (rt->sched.current_thread && rt->sched.owner != tmlrt__thread_self()) return TMLRT_EDEADLK;
 
     tmlrt__latch_lock(&e->latch);
     bool runs = e->rt != NULL;

@@ -238,6 +238,30 @@ static void a_fiber_may_run_an_executor(void **state) {
     tml_executor_destroy(e);
 }
 
+static void run_is_refused(void *arg, int i) {
+    (void)i;
+    require(tml_executor_run(arg) == TMLRT_EDEADLK);
+}
+
+static void a_current_thread_runtime_is_driven_by_its_owner(void **state) {
+    atomic_int   sum = 0;
+    counter_t    s = {.sum = &sum, .add = 2, .left = 3};
+    TmlExecutor *e = tml_executor_new();
+    teardown(state);
+    setenv("TMLRT_FLAVOR", "current", 1);
+    for (int i = 0; i < 3; i++)
+        tml_executor_spawn(e, counter_poll, &s, sizeof s);
+    assert_int_equal(tml_executor_run(e), 0);
+    assert_int_equal(sum, 6);
+    tml_executor_spawn(e, counter_poll, &s, sizeof s);
+    on_threads(1, run_is_refused, e);
+    assert_int_equal(tml_executor_run(e), 0);
+    assert_int_equal(sum, 8);
+    tml_executor_destroy(e);
+    teardown(state);
+    unsetenv("TMLRT_FLAVOR");
+}
+
 /* ---- tasks that never take a waker ------------------------------------------------------------- */
 
 typedef struct until {
@@ -577,6 +601,7 @@ int main(void) {
         cmocka_unit_test(a_run_inside_a_task_and_a_destroy_during_the_run_are_refused),
         cmocka_unit_test(a_second_run_at_the_same_time_is_refused),
         cmocka_unit_test(a_fiber_may_run_an_executor),
+        cmocka_unit_test(a_current_thread_runtime_is_driven_by_its_owner),
         cmocka_unit_test(a_task_that_takes_no_waker_ends_without_burning_a_core),
         cmocka_unit_test(a_copied_waker_wakes_after_the_poll_from_another_thread),
         cmocka_unit_test(a_wake_during_the_poll_is_not_lost),

@@ -2,9 +2,9 @@
 ;
 ; drop_in.ll: a program as a compiler emits it for TML's old runtime, on the drop-in symbols: futures
 ; that take no waker, poll sleep and yield with a NULL context, are spawned on an executor and
-; joined, under a timeout, and by block_on. Only _ptr forms return structs. A poll function returns
-; one by value; how, depends on the target: the adapters of poll.<target>.ll do it, and call the
-; @..._body functions here, which write to a pointer. Types and declarations come from
+; joined, under a timeout, and by block_on. _ptr forms return structs. A poll function returns one by
+; value; how, depends on the target: the adapters of poll.<target>.ll do it, and call the @..._body
+; functions here, which write to a pointer. Types and declarations come from
 ; tmlrt/codegen/tml_async.<target>.ll. The exit status is the number of the step that went wrong.
 
 %sleeper = type { %TmlTimerState, %TmlYieldState, i64 }
@@ -115,12 +115,26 @@ step.5:
   br i1 %is.d, label %step.6, label %end
 
 step.6:
+  %f = call i64 @by_value(i64 42)
+  %is.f = icmp eq i64 %f, 42
+  br i1 %is.f, label %step.7, label %end
+
+; 24 bytes come back through a pointer on each of these targets.
+step.7:
+  %timer = alloca %TmlTimerState, align 8
+  call void @tml_timer_new(ptr sret(%TmlTimerState) align 8 %timer, i64 42)
+  %ms.at = getelementptr %TmlTimerState, ptr %timer, i32 0, i32 1
+  %ms = load i64, ptr %ms.at
+  %is.ms = icmp eq i64 %ms, 42
+  br i1 %is.ms, label %step.8, label %end
+
+step.8:
   %said = call i32 @puts(ptr @good)
   br label %end
 
 end:
   %status = phi i32 [ 1, %entry ], [ 2, %step.2 ], [ 3, %step.3 ], [ 4, %step.4 ], [ 5, %step.5 ],
-                    [ 0, %step.6 ]
+                    [ 6, %step.6 ], [ 7, %step.7 ], [ 0, %step.8 ]
   ret i32 %status
 }
 

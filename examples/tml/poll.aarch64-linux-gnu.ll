@@ -30,3 +30,10 @@ define internal [2 x i64] @limited_poll(ptr %s, ptr %cx) #0 {
   %p = load [2 x i64], ptr %out
   ret [2 x i64] %p
 }
+
+; The payload of a poll result that comes back by value.
+define internal i64 @by_value(i64 %value) #0 {
+  %p = call [2 x i64] @tml_poll_ready_i64(i64 %value)
+  %payload = extractvalue [2 x i64] %p, 1
+  ret i64 %payload
+}

@@ -30,3 +30,10 @@ define internal { i64, i64 } @limited_poll(ptr %s, ptr %cx) #0 {
   %p = load { i64, i64 }, ptr %out
   ret { i64, i64 } %p
 }
+
+; The payload of a poll result that comes back by value.
+define internal i64 @by_value(i64 %value) #0 {
+  %p = call { i64, i64 } @tml_poll_ready_i64(i64 %value)
+  %payload = extractvalue { i64, i64 } %p, 1
+  ret i64 %payload
+}

@@ -22,3 +22,12 @@ define internal void @limited_poll(ptr sret(%TmlPoll) align 8 %out, ptr %s, ptr 
   call void @limited_body(ptr %s, ptr %cx, ptr %out)
   ret void
 }
+
+; The payload of a poll result that comes back by value.
+define internal i64 @by_value(i64 %value) #0 {
+  %p = alloca %TmlPoll, align 8
+  call void @tml_poll_ready_i64(ptr sret(%TmlPoll) align 8 %p, i64 %value)
+  %at = getelementptr %TmlPoll, ptr %p, i32 0, i32 2
+  %payload = load i64, ptr %at
+  ret i64 %payload
+}

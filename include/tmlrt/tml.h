@@ -117,10 +117,12 @@ TMLRT_API uint64_t tml_executor_spawn(TmlExecutor *executor, TmlPollFn poll_fn, 
 /* Runs all tasks, and those that they spawn, on the default runtime of the process
  * (tmlrt_runtime_default: TMLRT_WORKERS and the like say how many threads), so several at the same
  * time. Returns when none is left; may be called again.
- * Suspends: blocks a plain thread, suspends a fiber. Returns 0, or TMLRT_EPANIC (the guard caught
- * a panic), TMLRT_ECANCELED (a task was ended by the shutdown of the runtime), TMLRT_EINVAL (NULL), TMLRT_EBUSY (it runs already), TMLRT_EDEADLK (inside a task that must
- * not block), or why the default runtime or a task on it could not be made; then what could not be
- * started stays for the next run. */
+ * Suspends: blocks a plain thread, suspends a fiber.
+ * Errors: TMLRT_EPANIC (the guard caught a panic), TMLRT_ECANCELED (a task was ended by the shutdown
+ * of the runtime), TMLRT_EINVAL (NULL), TMLRT_EBUSY (it runs already), TMLRT_EDEADLK (inside a task
+ * that must not block, or the default runtime is a current-thread one of another thread), or why the
+ * default runtime or a task on it could not be made; what could not be started stays for the next
+ * run. Otherwise 0. */
 TMLRT_API int32_t tml_executor_run(TmlExecutor *executor);
 
 /* Wakes a task; for one that has ended or never was it does nothing. */
@@ -293,10 +295,11 @@ TMLRT_API int32_t tml_poll_modify(int64_t poller, int64_t socket, uint32_t token
                                   uint32_t interests);
 TMLRT_API int32_t tml_poll_remove(int64_t poller, int64_t socket);
 
-/* Waits for events, at most `timeout_ms` (0: not at all, negative: without limit, also through
- * interruptions by signals), and writes up to `max_events` TmlPollEvent to `events_out`. Their number;
- * 0 when the time passed, and at the end of the time, or at once without one, where there is
- * no epoll and no socket was added; -1 on error. Suspends: blocks the calling thread, of whatever kind. */
+/* Waits for events, at most `timeout_ms` (0: not at all; negative: without limit), also through
+ * interruptions by signals, and writes up to `max_events` TmlPollEvent to `events_out`. Returns their
+ * number, 0 when the time passed, -1 on error. Where there is no epoll, a poller without sockets
+ * does not wait without limit: it returns 0 at once.
+ * Suspends: blocks the calling thread, of whatever kind. */
 TMLRT_API int32_t tml_poll_wait(int64_t poller, void *events_out, int32_t max_events,
                                 int32_t timeout_ms);
 
