@@ -5,7 +5,8 @@
 #                              programs of examples/tml compile for each target, optimised and not;
 #                              the layouts hold for the Windows compiler
 # check_codegen.sh --aarch64   the library is cross-built and installed, and the layouts and programs
-#                              run on it under user-mode emulation; the server answers a client
+#                              run on it under user-mode emulation; the server answers clients
+# check_codegen.sh --windows   the same as a DLL under Wine
 set -euo pipefail
 # shellcheck source=cmake/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -62,6 +63,21 @@ native() {
     echo "codegen: the layouts hold for x86_64-w64-mingw32-gcc"
 }
 
+# answers SERVER...: starts it, and clients get their bytes back; leaves it running.
+answers() {
+    local port i
+    "$@" 127.0.0.1:0 >"$work/out" 2>&1 &
+    server=$!
+    for ((i = 0; i < 600; i++)); do
+        port=$(tr -d '\r' <"$work/out" | sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p')
+        if [ -n "$port" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
+        read -rt 0.05 <> <(:) || true
+    done
+    [ -n "$port" ] || { cat "$work/out" && exit 1; }
+    gcc -O2 -pthread -o "$work/load" "$ROOT/bench/net/echo_load.c"
+    "$work/load" --port "$port" --connections 50 --seconds 0.5 --warmup 0.2
+}
+
 aarch64() {
     need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     need_build
@@ -69,7 +85,7 @@ aarch64() {
         -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         -DTMLRT_BUILD_TESTS=OFF -DTMLRT_BUILD_EXAMPLES=OFF
     installed "$BUILD/aarch64"
-    local libdir emulator optimise program port i libs
+    local libdir emulator optimise program libs
     libdir=$(cd "$(pkg-config --variable=libdir tmlrt)" && pwd)
     emulator=(qemu-aarch64-static -L /usr/aarch64-linux-gnu -E "LD_LIBRARY_PATH=$libdir")
     read -ra libs <<<"$(pkg-config --cflags --libs tmlrt)"
@@ -86,20 +102,47 @@ aarch64() {
         "${emulator[@]}" "$work/fan_out"
         "${emulator[@]}" "$work/drop_in"
     done
-    "${emulator[@]}" "$work/echo_server" 127.0.0.1:0 >"$work/out" 2>&1 &
-    server=$!
-    for ((i = 0; i < 600; i++)); do
-        port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$work/out")
-        if [ -n "$port" ] || ! kill -0 "$server" 2>/dev/null; then break; fi
-        read -rt 0.05 <> <(:) || true
-    done
-    [ -n "$port" ] || { cat "$work/out" && exit 1; }
-    gcc -O2 -pthread -o "$work/load" "$ROOT/bench/net/echo_load.c"
-    "$work/load" --port "$port" --connections 50 --seconds 0.5 --warmup 0.2 --pid "$server"
+    answers "${emulator[@]}" "$work/echo_server"
     kill -TERM "$server"
     wait "$server"
     server=
     echo "codegen: layouts, fan_out, drop_in and echo_server ran on AArch64, emulated"
 }
 
-if [ "${1:-}" = --aarch64 ]; then aarch64; else native; fi
+windows() {
+    local toolchain=$ROOT/cmake/mingw.cmake compiler=x86_64-w64-mingw32-gcc-posix optimise program libs
+    [ -e "$toolchain" ] || { echo "codegen: skipped: no Windows port here" && exit 77; }
+    need gcc-mingw-w64-x86-64-posix wine64 wine
+    build_tree ir-windows "-DCMAKE_TOOLCHAIN_FILE=$toolchain" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+        -DTMLRT_BUILD_TESTS=OFF -DTMLRT_BUILD_EXAMPLES=OFF
+    installed "$BUILD/ir-windows"
+    export WINEPREFIX=$work/wine WINEDEBUG=-all DISPLAY=
+    wineboot -i >/dev/null 2>&1
+    wine winecfg -v win10 >/dev/null 2>&1
+    read -ra libs <<<"$(pkg-config --cflags --libs tmlrt)"
+    cp "$work"/prefix/bin/*.dll "$work"
+    "$compiler" -std=c11 -I"$ROOT/tests" -o "$work/layout.exe" "$ROOT/tests/api_layout.c" \
+        "${libs[@]}"
+    wine "$work/layout.exe"
+    for optimise in '' -O; do
+        for program in fan_out drop_in echo_server; do
+            # shellcheck disable=SC2086
+            bash "$ROOT/examples/tml/build.sh" $program "$work/program.o" $optimise \
+                --target x86_64-w64-windows
+            "$compiler" -o "$work/$program.exe" "$work/program.o" "${libs[@]}"
+        done
+        wine "$work/fan_out.exe"
+        wine "$work/drop_in.exe"
+    done
+    answers wine "$work/echo_server.exe"
+    wineserver -k || true
+    wait "$server" || true
+    server=
+    echo "codegen: layouts, fan_out, drop_in and echo_server ran on Windows' ABI, under Wine"
+}
+
+case ${1:-} in
+--aarch64) aarch64 ;;
+--windows) windows ;;
+*) native ;;
+esac

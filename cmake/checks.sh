@@ -27,6 +27,7 @@ abi         300 the ABI against the committed baseline
 consumer    300 an outside program: pkg-config, CMake, C11, C++17, shared, static
 codegen     300 what is made for code generators: up to date, and compiles for each target
 irarm64     600 layouts and programs in LLVM IR on AArch64, emulated
+irwin64     600 the same as a DLL under Wine, where the Windows port is
 clang       900 clang: build and tests
 asan       1200 AddressSanitizer, LeakSanitizer and UBSan: tests
 tsan       1200 ThreadSanitizer: tests
@@ -78,6 +79,7 @@ step_symbols() {
 }
 
 step_codegen() { bash "$ROOT/cmake/check_codegen.sh"; }
+step_irwin64() { bash "$ROOT/cmake/check_codegen.sh" --windows; }
 step_irarm64() { bash "$ROOT/cmake/check_codegen.sh" --aarch64; }
 step_abi() { bash "$ROOT/cmake/check_abi.sh"; }
 step_consumer() { bash "$ROOT/cmake/check_consumer.sh"; }
