@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * default.c: see default.h. One word says whether it is there; who turns it from NONE to MAKING makes
- * the runtime, the others sleep on the word. The word carries the fork generation, so that a child
- * sees NONE whatever its parent was doing.
+ * default.c: see default.h and, for who makes it, default_word.h.
  */
 #include "default.h"
 
+#include "default_word.h"
 #include "os.h"
 
-enum { DEFAULT__NONE, DEFAULT__MAKING, DEFAULT__MADE, DEFAULT__STATES };
+static tmlrt__default_word_t the_default;
 
-static struct {
-    tmlrt__atomic_u32 word; /* DEFAULT__*, plus DEFAULT__STATES times the fork generation */
-    tmlrt_runtime_t  *rt;   /* written while MAKING, read while MADE */
-} the_default;
-
-static uint32_t default__word(uint32_t state) {
-    return DEFAULT__STATES * tmlrt__load_relaxed(&tmlrt__fork_generation) + state;
-}
-
-static int default__create(const tmlrt_config_t *config, tmlrt_runtime_t **rt) {
-    int e = tmlrt_runtime_create(rt, config);
-    if (e == TMLRT_OK) the_default.rt = *rt;
-    /* release: publishes the runtime and its pointer to whoever sees MADE in default__get */
-    tmlrt__store_release(&the_default.word,
-                         default__word(e == TMLRT_OK ? DEFAULT__MADE : DEFAULT__NONE));
-    tmlrt__futex_wake(&the_default.word, UINT32_MAX);
-    return e;
+static uint32_t default__generation(void) {
+    return tmlrt__load_relaxed(&tmlrt__fork_generation);
 }
 
 /* `fresh`: one that is there already is TMLRT_EALREADY. */
@@ -34,17 +18,20 @@ static int default__get(const tmlrt_config_t *config, bool fresh, tmlrt_runtime_
     int e = tmlrt__fork_watch(); /* before the generation is looked at */
     if (e != TMLRT_OK) return e;
     for (;;) {
-        /* acquire: observes what the maker wrote before MADE */
-        uint32_t w = tmlrt__load_acquire(&the_default.word);
-        if (w == default__word(DEFAULT__MADE)) {
+        void    *there = NULL;
+        uint32_t seen, generation = default__generation();
+        switch (tmlrt__default_look(&the_default, generation, &there, &seen)) {
+        case TMLRT__DEFAULT_MADE:
             if (fresh) return TMLRT_EALREADY;
-            *rt = the_default.rt;
+            *rt = there;
             return TMLRT_OK;
+        case TMLRT__DEFAULT_MAKING: tmlrt__futex_wait(&the_default.word, seen, -1); break;
+        default:
+            e = tmlrt_runtime_create(rt, config);
+            tmlrt__default_publish(&the_default, generation, e == TMLRT_OK ? *rt : NULL);
+            tmlrt__futex_wake(&the_default.word, UINT32_MAX);
+            return e;
         }
-        if (w == default__word(DEFAULT__MAKING))
-            tmlrt__futex_wait(&the_default.word, w, -1);
-        else if (tmlrt__cas_strong_acq_rel(&the_default.word, &w, default__word(DEFAULT__MAKING)))
-            return default__create(config, rt);
     }
 }
 
@@ -53,9 +40,7 @@ int tmlrt__default_make(const tmlrt_config_t *config, tmlrt_runtime_t **rt) {
 }
 
 void tmlrt__default_forget(const tmlrt_runtime_t *rt) {
-    /* acquire, release: as in default__get and default__create */
-    if (tmlrt__load_acquire(&the_default.word) != default__word(DEFAULT__MADE)) return;
-    if (the_default.rt == rt) tmlrt__store_release(&the_default.word, default__word(DEFAULT__NONE));
+    tmlrt__default_take_out(&the_default, default__generation(), rt);
 }
 
 int tmlrt_runtime_default(tmlrt_runtime_t **rt) {
