@@ -99,3 +99,13 @@ foreach(kind internal api)
         endif()
     endforeach()
 endforeach()
+
+# The poller for systems without epoll: its own object comes before the library's.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_executable(test_tml_poller_scan "${tests_dir}/api_tml_poller.c"
+        "${PROJECT_SOURCE_DIR}/src/tml_poller_scan.c" ${support_objects_internal})
+    tmlrt_test_settings(test_tml_poller_scan internal)
+    add_test(NAME test_tml_poller_scan
+        COMMAND ${TMLRT_TEST_LAUNCHER} $<TARGET_FILE:test_tml_poller_scan>)
+    tmlrt_test_properties(test_tml_poller_scan test)
+endif()

@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -477,48 +475,6 @@ static void under_a_timeout_a_future_that_takes_no_waker_is_still_looked_at(void
     assert_int_equal(tml_join_poll(&h, NULL).value.i64_value, 6);
 }
 
-/* ---- the poller ------------------------------------------------------------------------------ */
-
-static void the_poller_is_level_triggered(void **state) {
-    (void)state;
-    int          s[2];
-    char         byte = 1;
-    TmlPollEvent ev[4];
-    int64_t      p = tml_poll_create();
-    assert_true(p >= 0);
-    assert_int_equal(sizeof(TmlPollEvent), 8);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
-    assert_int_equal(tml_poll_add(p, s[0], 11, TML_POLL_READABLE), 0);
-    assert_true(tml_poll_add(p, s[0], 11, TML_POLL_READABLE) < 0); /* it is there */
-    assert_int_equal(tml_poll_wait(p, ev, 4, 0), 0);
-    assert_int_equal(write(s[1], &byte, 1), 1);
-    for (int i = 0; i < 2; i++) { /* as long as nobody reads */
-        assert_int_equal(tml_poll_wait(p, ev, 4, -1), 1);
-        assert_true(ev[0].token == 11 && ev[0].flags == TML_POLL_READABLE);
-    }
-    assert_int_equal(tml_poll_modify(p, s[0], 12, TML_POLL_READABLE | TML_POLL_WRITABLE), 0);
-    assert_int_equal(tml_poll_wait(p, ev, 4, 1000), 1);
-    assert_true(ev[0].token == 12 && ev[0].flags == (TML_POLL_READABLE | TML_POLL_WRITABLE));
-    assert_int_equal(tml_poll_modify(p, s[0], 13, 0), 0);
-    close(s[1]);
-    assert_int_equal(tml_poll_wait(p, ev, 4, 1000), 1);
-    assert_true((ev[0].flags & TML_POLL_HUP) != 0);
-    assert_int_equal(tml_poll_remove(p, s[0]), 0);
-    assert_true(tml_poll_remove(p, s[0]) < 0);
-    assert_true(tml_poll_modify(p, s[0], 1, 1) < 0);
-    int64_t begin = tmlrt_now(NULL);
-    assert_int_equal(tml_poll_wait(p, ev, 4, 5), 0);
-    assert_true(tmlrt_now(NULL) - begin >= 5 * TMLRT_MS);
-    assert_int_equal(tml_poll_wait(p, NULL, 4, 0), -1);
-    assert_int_equal(tml_poll_wait(p, ev, 0, 0), -1);
-    assert_int_equal(tml_poll_wait(-1, ev, 4, 0), -1);
-    assert_int_equal(tml_poll_add(-1, s[0], 1, 1), -1);
-    assert_int_equal(tml_poll_add(p, (INT64_C(1) << 32) + s[0], 1, 1), -1);
-    tml_poll_destroy(p);
-    tml_poll_destroy(-1);
-    close(s[0]);
-}
-
 #define WITH_EXECUTOR(test) cmocka_unit_test_setup_teardown(test, make_executor, end_executor)
 
 int main(void) {
@@ -536,7 +492,6 @@ int main(void) {
         WITH_EXECUTOR(select_tells_the_first_and_race_its_result),
         WITH_EXECUTOR(a_timeout_ends_what_takes_too_long),
         WITH_EXECUTOR(under_a_timeout_a_future_that_takes_no_waker_is_still_looked_at),
-        cmocka_unit_test(the_poller_is_level_triggered),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
