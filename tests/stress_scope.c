@@ -328,7 +328,8 @@ static void grow_until_shutdown(void *arg, int thread) {
 static void a_shutdown_ends_every_scope(void **state) {
     (void)state;
     for (int round = 0; round < scaled(30); round++) {
-        nodes = stopped = 0;
+        nodes = 0;
+        stopped = 0;
         rt = runtime_multi(3);
         on_threads(3, grow_until_shutdown, NULL);
         assert_int_equal(stopped, 1);
