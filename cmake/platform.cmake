@@ -2,23 +2,29 @@
 #
 # The only list of files that depend on the operating system. A file named
 # below is compiled where its system is; every other file of src/ everywhere.
-set(tmlrt_files_linux os_linux.c os_posix.c os_map.c cgroup.c reactor/epoll.c
-    reactor/simulated.c tml_poller_epoll.c)
-set(tmlrt_files_bsd os_posix.c os_map.c reactor/kqueue.c tml_poller_scan.c)
-set(tmlrt_files_windows os_windows.c reactor/iocp.c tml_poller_scan.c)
-# Compiled into the test build of the library alone.
-set(tmlrt_files_test reactor/sim.c)
+set(tmlrt_files_posix os_posix.c os_socket_posix.c os_map.c pipe.c reactor/readiness.c
+    reactor/quiet.c reactor/simulated.c fiber_fault_posix.c signal_table.c)
+set(tmlrt_files_linux ${tmlrt_files_posix} os_linux.c cgroup.c reactor/epoll.c tml_poller_epoll.c)
+set(tmlrt_files_bsd ${tmlrt_files_posix} reactor/kqueue.c tml_poller_scan.c)
+set(tmlrt_files_windows os_windows.c os_socket_windows.c os_map_windows.c fiber_fault_windows.c
+    pipe_windows.c signal_table_windows.c reactor/iocp.c reactor/iocp_calls.c reactor/iocp_poll.c
+    tml_poller_scan.c)
+# Compiled into the test build of the library alone, where epoll is, on which it stands.
+set(tmlrt_files_sim reactor/sim.c)
+set(tmlrt_files_test "")
 
 set(tmlrt_platform_definitions "")
 set(tmlrt_platform_libraries Threads::Threads)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     set(tmlrt_files_here ${tmlrt_files_linux})
+    set(tmlrt_files_test ${tmlrt_files_sim})
     # Empty, so that a source which defines it again says the same.
     set(tmlrt_platform_definitions _GNU_SOURCE=)
 elseif(WIN32)
     set(tmlrt_files_here ${tmlrt_files_windows})
     set(tmlrt_platform_definitions _WIN32_WINNT=0x0A00)
-    list(APPEND tmlrt_platform_libraries ws2_32 mswsock synchronization ntdll)
+    # No library of POSIX threads: the compiler's own part that needs one brings it along.
+    set(tmlrt_platform_libraries ws2_32 mswsock iphlpapi synchronization ntdll)
 elseif(APPLE OR CMAKE_SYSTEM_NAME MATCHES "BSD|DragonFly")
     set(tmlrt_files_here ${tmlrt_files_bsd})
 else()
@@ -30,7 +36,7 @@ function(tmlrt_sources OUT)
     file(GLOB all RELATIVE "${PROJECT_SOURCE_DIR}/src" CONFIGURE_DEPENDS
         "${PROJECT_SOURCE_DIR}/src/*.c" "${PROJECT_SOURCE_DIR}/src/*.S"
         "${PROJECT_SOURCE_DIR}/src/reactor/*.c")
-    set(skip ${tmlrt_files_linux} ${tmlrt_files_bsd} ${tmlrt_files_windows} ${tmlrt_files_test})
+    set(skip ${tmlrt_files_linux} ${tmlrt_files_bsd} ${tmlrt_files_windows} ${tmlrt_files_sim})
     list(REMOVE_ITEM skip ${tmlrt_files_here} ${ARGN})
     if(skip)
         list(REMOVE_ITEM all ${skip})

@@ -4,14 +4,10 @@
  */
 #include "addr.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include <tmlrt/unix.h>
 

@@ -6,9 +6,10 @@
 #define TMLRT__ADDR_H
 
 #include <stdbool.h>
-#include <sys/socket.h>
 
 #include <tmlrt/net.h>
+
+#include "os_socket.h"
 
 _Static_assert(sizeof(((tmlrt_addr_t *)0)->storage_) >= sizeof(struct sockaddr_storage),
                "an address holds every sockaddr");

@@ -24,9 +24,9 @@
 
 #include <tmlrt/error.h>
 
+#include "compiler.h"
 #include "fault.h"
 
-#define HEAP__NOINLINE    __attribute__((noinline))
 #define HEAP__SLAB_SIZE   (64u * 1024u)
 #define HEAP__SLAB_BLOCKS 8u /* at least, in slabs of large classes */
 #define HEAP__MAX_SIZE    (16u * 1024u)
@@ -404,8 +404,8 @@ static void heap__large_put(tmlrt__heap_t *heap, void *block) {
 /* ---- Get and put ---- */
 
 /* Kept out of line, so that the quick ways below save no registers. */
-static HEAP__NOINLINE void *heap__get_slowly(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache,
-                                             size_t size, uint16_t *cls) {
+static TMLRT__NOINLINE void *heap__get_slowly(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache,
+                                              size_t size, uint16_t *cls) {
     if (size > HEAP__MAX_SIZE) {
         *cls = TMLRT__HEAP_LARGE;
         return heap__large_get(heap, size);
@@ -428,8 +428,8 @@ void *tmlrt__heap_get(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache, size_t si
     return heap__get_slowly(heap, cache, size, cls);
 }
 
-static HEAP__NOINLINE void heap__put_slowly(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache,
-                                            void *block, uint16_t cls) {
+static TMLRT__NOINLINE void heap__put_slowly(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache,
+                                             void *block, uint16_t cls) {
     if (cls == TMLRT__HEAP_LARGE) {
         heap__large_put(heap, block);
         return;

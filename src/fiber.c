@@ -16,13 +16,13 @@
  */
 #include <tmlrt/fiber.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fault.h"
 #include "fiber.h"
+#include "fiber_fault.h"
 #include "fiber_switch.h"
 #include "op.h"
 #include "os.h"
@@ -195,9 +195,6 @@ int tmlrt__await_always(tmlrt_op_t *op) {
 
 /* ---- the task type -------------------------------------------------------------------------------- */
 
-static tmlrt__atomic_u32 fiber__catching; /* process-wide: overflows are caught; for good */
-static void              fiber__catch_on_this_thread(void);
-
 /* What the fiber's own record takes of its stack, so that the first frame begins a line. */
 #define FIBER__ROOM ((sizeof(fiber_t) + 63u) & ~(size_t)63u)
 
@@ -236,7 +233,7 @@ static int32_t fiber__poll(void *state, tmlrt_cx_t *cx, void *result) {
         f = fiber__begin(s, cx->task, cur->worker);
         if (f == NULL) return TMLRT__POLL_NOMEM;
     }
-    if (tmlrt__load_relaxed(&fiber__catching) != 0) fiber__catch_on_this_thread();
+    tmlrt__fiber_fault_thread();
     f->head.cx = cx;
     struct tmlrt__fiber *outer = cur->fiber;
     int (*outer_await)(tmlrt_op_t *) = cur->await;
@@ -397,11 +394,6 @@ int tmlrt_cancelled(void) {
 
 /* ---- overflow ---------------------------------------------------------------------------------------- */
 
-/* Process-wide, opt-in: the handlers that were there before ours. */
-static struct sigaction fiber__former_segv, fiber__former_bus;
-
-#define FIBER__SIGNAL_STACK ((size_t)32 << 10)
-
 /* Async-signal-safe: snprintf with %s is not guaranteed to be, so the line is put together here. */
 static void fiber__report_overflow(const fiber_t *f) {
     char        line[200] = "tmlrt: stack overflow of fiber '";
@@ -414,56 +406,9 @@ static void fiber__report_overflow(const fiber_t *f) {
     tmlrt__os_log(line);
 }
 
-static void fiber__on_fault(int signo, siginfo_t *info, void *context) {
+void tmlrt__fiber_fault_at(uintptr_t at, size_t above) {
     const fiber_t *f = fiber__of(tmlrt__current()->fiber);
-    if (f != NULL) {
-        uintptr_t at = (uintptr_t)info->si_addr, low = (uintptr_t)f->stack->low;
-        if (at < low && low - at <= tmlrt__os_page()) fiber__report_overflow(f);
-    }
-    const struct sigaction *former = signo == SIGSEGV ? &fiber__former_segv : &fiber__former_bus;
-    if ((former->sa_flags & SA_SIGINFO) != 0) {
-        former->sa_sigaction(signo, info, context);
-    } else if (former->sa_handler != SIG_DFL && former->sa_handler != SIG_IGN) {
-        former->sa_handler(signo);
-    } else {
-        /* The default: put it back and return, so that the fault happens again and ends us. */
-        sigaction(signo, former, NULL);
-    }
-}
-
-static void fiber__free_signal_stack(void *ptr) {
-    stack_t off = {.ss_flags = SS_DISABLE};
-    sigaltstack(&off, NULL);
-    tmlrt__os_unmap(ptr, FIBER__SIGNAL_STACK);
-}
-
-/* The handler needs a stack of its own on each thread that runs fibers. */
-static void fiber__catch_on_this_thread(void) {
-    static _Thread_local bool done;
-    if (done) return;
-    done = true;
-    stack_t former;
-    if (TMLRT__SYS(sigaltstack(NULL, &former)) != 0 || (former.ss_flags & SS_DISABLE) == 0) return;
-    void *ptr = tmlrt__os_map(FIBER__SIGNAL_STACK);
-    if (ptr == NULL) return;
-    stack_t fresh = {.ss_sp = ptr, .ss_size = FIBER__SIGNAL_STACK};
-    if (TMLRT__SYS(sigaltstack(&fresh, NULL)) != 0 ||
-        tmlrt__thread_at_exit(fiber__free_signal_stack, ptr) != TMLRT_OK)
-        fiber__free_signal_stack(ptr);
-}
-
-int tmlrt_fiber_catch_overflow(void) {
-    uint32_t none = 0;
-    if (!tmlrt__cas_strong_acq_rel(&fiber__catching, &none, 1)) return TMLRT_OK;
-    struct sigaction ours;
-    memset(&ours, 0, sizeof ours);
-    ours.sa_sigaction = fiber__on_fault;
-    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    sigemptyset(&ours.sa_mask);
-    if (TMLRT__SYS(sigaction(SIGSEGV, &ours, &fiber__former_segv)) == 0) {
-        if (TMLRT__SYS(sigaction(SIGBUS, &ours, &fiber__former_bus)) == 0) return TMLRT_OK;
-        sigaction(SIGSEGV, &fiber__former_segv, NULL);
-    }
-    tmlrt__store_relaxed(&fiber__catching, 0); /* the next call tries again */
-    return TMLRT_ENOTSUP;
+    if (f == NULL) return;
+    uintptr_t low = (uintptr_t)f->stack->low;
+    if (at >= low - tmlrt__os_stack_guard() && at < low + above) fiber__report_overflow(f);
 }

@@ -3,16 +3,11 @@
  * net.c: sockets as handles: making, options, addresses, tries, half-close, close, release. All of
  * it may be called from any thread; a pin or a claim keeps the descriptor meanwhile.
  */
-#include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "addr.h"
 #include "fault.h"
-#include "os.h"
+#include "os_socket.h"
 #include "reactor/readiness.h"
 #include "sized.h"
 #include "tcp.h"
@@ -36,8 +31,10 @@ int tmlrt__tcp_options(const tmlrt_tcp_options_t *options, tmlrt_tcp_options_t *
 }
 
 int tmlrt__sock_set(int fd, int level, int name, int value) {
-    if (TMLRT__SYS(setsockopt(fd, level, name, &value, sizeof value)) == 0) return TMLRT_OK;
-    return tmlrt__os_error(errno);
+    if (name == TMLRT__SO_NONE) return TMLRT_ENOTSUP;
+    if (TMLRT__SYS(setsockopt(fd, level, name, (const void *)&value, sizeof value)) == 0)
+        return TMLRT_OK;
+    return tmlrt__os_last_error();
 }
 
 /* Sets what the options ask for; the rest is left alone. */
@@ -47,8 +44,8 @@ static int net__apply(int fd, int family, const tmlrt_tcp_options_t *o, bool lis
         int  level, name, value;
     } list[] = {
         {listens && family != AF_UNIX && !(o->flags & TMLRT_TCP_NO_REUSEADDR), SOL_SOCKET,
-         SO_REUSEADDR, 1},
-        {(o->flags & TMLRT_TCP_REUSEPORT) != 0, SOL_SOCKET, SO_REUSEPORT, 1},
+         TMLRT__SO_SERVER, 1},
+        {(o->flags & TMLRT_TCP_REUSEPORT) != 0, SOL_SOCKET, TMLRT__SO_REUSEPORT, 1},
         {listens && family == AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY,
          (o->flags & TMLRT_TCP_V6ONLY) != 0},
         {(o->flags & TMLRT_TCP_NODELAY) != 0, IPPROTO_TCP, TCP_NODELAY, 1},
@@ -72,20 +69,21 @@ void tmlrt__sock_unmake(tmlrt__driver_t *d, int64_t fd) {
     if (d->cls->sockets != NULL)
         d->cls->sockets->close(d, fd);
     else
-        close((int)fd);
+        tmlrt__os_socket_close((int)fd);
 }
 
 int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *options, bool listens) {
     int      family = tmlrt__addr_family(addr);
     uint32_t inet_only = TMLRT_TCP_REUSEPORT | TMLRT_TCP_V6ONLY | TMLRT_TCP_NODELAY |
                          TMLRT_TCP_KEEPALIVE | TMLRT_TCP_NO_REUSEADDR;
+    if (family == AF_UNIX && !TMLRT__HAS_UNIX) return TMLRT_ENOTSUP;
     if (family == AF_UNSPEC || (family == AF_UNIX && (options->flags & inet_only) != 0))
         return TMLRT_EINVAL;
-    int fd = TMLRT__SYS(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (fd < 0) return tmlrt__os_error(errno);
+    int fd = TMLRT__SYS(tmlrt__os_socket(family, SOCK_STREAM));
+    if (fd < 0) return tmlrt__os_last_error();
     int e = net__apply(fd, family, options, listens);
     if (e == TMLRT_OK) return fd;
-    close(fd);
+    tmlrt__os_socket_close(fd);
     return e;
 }
 
@@ -104,7 +102,7 @@ static int net__bind_and_listen(tmlrt__driver_t *d, int64_t made, const tmlrt_ad
     int          fd = (int)made;
     if (TMLRT__SYS(bind(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0 ||
         TMLRT__SYS(listen(fd, backlog == 0 ? NET__BACKLOG : (int)backlog)) != 0)
-        return tmlrt__os_error(errno);
+        return tmlrt__os_last_error();
     return TMLRT_OK;
 }
 
@@ -127,7 +125,7 @@ static int net__adopt(tmlrt__driver_t *d, int64_t fd, uint32_t kind, uint32_t re
         if (kind == TMLRT__SOURCE_LISTENER)
             tmlrt__sock_unmake(d, fd);
         else
-            close((int)fd);
+            tmlrt__source_close_fd(kind, fd);
         return e;
     }
     e = tmlrt__source_attach(&sock->source);
@@ -201,16 +199,19 @@ static int net__pin(tmlrt_sock_t *sock) {
 }
 
 int tmlrt_sock_shutdown(tmlrt_sock_t *sock, int how) {
-    static const int sys[] = {0, SHUT_RD, SHUT_WR, SHUT_RDWR};
+    static const int sys[] = {0, TMLRT__SHUT_READ, TMLRT__SHUT_WRITE, TMLRT__SHUT_BOTH};
     if (how < TMLRT_SHUT_READ || how > TMLRT_SHUT_BOTH) return TMLRT_EINVAL;
     int e = tmlrt__sock_check(sock, TMLRT__SOURCE_STREAM);
     if (e == TMLRT_OK) e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);
+    tmlrt__driver_t        *d = sock->source.driver;
     if (own != NULL)
         e = own->shutdown(&sock->source, how);
     else if (TMLRT__SYS(shutdown((int)sock->source.fd, sys[how])) != 0)
-        e = tmlrt__os_error(errno);
+        e = tmlrt__os_last_error();
+    else if ((how & TMLRT_SHUT_READ) != 0 && d->cls->shut != NULL)
+        d->cls->shut(d, &sock->source);
     tmlrt__source_unpin(&sock->source);
     return e;
 }
@@ -237,7 +238,7 @@ static int net__name(tmlrt_sock_t *sock, tmlrt_addr_t *addr, net__name_fn name) 
         e = own->name(&sock->source, name == net__peer, &found);
         size = found.length_;
     } else if (TMLRT__SYS(name((int)sock->source.fd, tmlrt__addr_sys(&found), &size)) != 0) {
-        e = tmlrt__os_error(errno);
+        e = tmlrt__os_last_error();
     }
     tmlrt__source_unpin(&sock->source);
     if (e != TMLRT_OK) return e;
@@ -256,8 +257,9 @@ int tmlrt_sock_peer_addr(tmlrt_sock_t *sock, tmlrt_addr_t *addr) {
 
 static int net__set_linger(int fd, int64_t seconds) {
     struct linger l = {seconds >= 0, seconds >= 0 ? (int)seconds : 0};
-    if (TMLRT__SYS(setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l)) == 0) return TMLRT_OK;
-    return tmlrt__os_error(errno);
+    if (TMLRT__SYS(setsockopt(fd, SOL_SOCKET, SO_LINGER, (const void *)&l, sizeof l)) == 0)
+        return TMLRT_OK;
+    return tmlrt__os_last_error();
 }
 
 static bool net__fits(int option, int64_t value) {

@@ -70,6 +70,14 @@ void   tmlrt__os_unmap(void *ptr, size_t size);
 /* Makes whole pages fault on any access, for good. As a marker inside the mapping where the kernel
  * has that, else as a mapping of their own. */
 int tmlrt__os_guard(void *ptr, size_t size);
+/* Bytes to guard below each stack, whole pages: one; more on Windows, which raises the exception of an
+ * overflow on some of them. */
+size_t tmlrt__os_stack_guard(void);
+/* Before a context runs on [low, high), whole pages of a mapping with a guard below: makes them fit
+ * for a stack. On Windows a mapping is reserved address space; here the first page gets memory, and
+ * the one below the mark by which the system lets the stack grow. Again on one that was used: keeps
+ * what it has grown to. */
+int tmlrt__os_stack_begin(void *low, void *high);
 /* Gives the memory of whole pages back; they read as zeros afterwards. */
 void tmlrt__os_give_back(void *ptr, size_t size);
 

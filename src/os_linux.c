@@ -16,6 +16,7 @@
 #include <tmlrt/error.h>
 
 #include "cgroup.h"
+#include "compiler.h"
 #include "fault.h"
 
 #define OS__NS_PER_S 1000000000
@@ -39,7 +40,7 @@ void tmlrt__futex_wake(tmlrt__atomic_u32 *word, uint32_t n) {
 
 /* A byte of the thread's own; its address is one of a kind among live threads. Never inlined,
  * because the address must not be kept across a switch of stacks. */
-__attribute__((noinline)) uint64_t tmlrt__thread_self(void) {
+TMLRT__NOINLINE uint64_t tmlrt__thread_self(void) {
     static _Thread_local char own;
     return (uint64_t)(uintptr_t)&own;
 }

@@ -52,6 +52,15 @@ int tmlrt__os_guard(void *ptr, size_t size) {
     return TMLRT__SYS(mprotect(ptr, size, PROT_NONE)) == 0 ? TMLRT_OK : TMLRT_ENOMEM;
 }
 
+size_t tmlrt__os_stack_guard(void) {
+    return tmlrt__os_page();
+}
+
+int tmlrt__os_stack_begin(void *low, void *high) {
+    (void)low, (void)high; /* the kernel gives it pages as they are touched */
+    return TMLRT_OK;
+}
+
 void tmlrt__os_give_back(void *ptr, size_t size) {
     madvise(ptr, size, MADV_DONTNEED); /* advice: where it fails the memory just stays */
 }

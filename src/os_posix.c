@@ -22,6 +22,7 @@
 #include <tmlrt/error.h>
 
 #include "alloc.h"
+#include "compiler.h"
 #include "fault.h"
 
 #define OS__NS_PER_S 1000000000
@@ -210,7 +211,7 @@ int tmlrt__thread_at_exit(void (*fn)(void *), void *value) {
 }
 
 /* A library that is unloaded must not leave the key's destructor behind. */
-__attribute__((destructor)) static void os__unload(void) {
+TMLRT__AT_UNLOAD(os__unload) {
     if (tmlrt__load_relaxed(&os__exit_ready) != 0) (void)pthread_key_delete(os__exit_key);
 }
 

@@ -12,8 +12,6 @@
  */
 #include "resolve.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +22,7 @@
 #include "call.h"
 #include "fault.h"
 #include "op.h"
-#include "os.h"
+#include "os_socket.h"
 #include "task.h"
 #include "tcp.h"
 
@@ -63,7 +61,9 @@ static int resolve__error(int code) {
     case EAI_MEMORY: return TMLRT_ENOMEM;
     case EAI_FAIL: return TMLRT_EIO;
     case EAI_FAMILY: return TMLRT_EAFNOSUPPORT;
-    case EAI_SYSTEM: return tmlrt__os_error(errno);
+#ifdef EAI_SYSTEM
+    case EAI_SYSTEM: return tmlrt__os_last_error();
+#endif
     case EAI_NONAME: return TMLRT_ENOENT;
 #ifdef EAI_NODATA
     case EAI_NODATA: return TMLRT_ENOENT;

@@ -4,12 +4,7 @@
  */
 #include "signal.h"
 
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include "fault.h"
-#include "os.h"
+#include "os_socket.h"
 
 /* The source of a listener. */
 typedef struct signal__source {
@@ -25,7 +20,7 @@ static tmlrt__signal_listener_t *signal__listener_of(tmlrt__source_t *s) {
 
 /* ---- references ------------------------------------------------------------------------------ */
 
-static void signal__listener_unref(tmlrt__signal_listener_t *l) {
+void tmlrt__signal_listener_unref(tmlrt__signal_listener_t *l) {
     /* release: our use is over; acquire: so is everybody's; pairs [SIG-5] */
     if (tmlrt__fetch_sub_acq_rel(&l->refs, 1) != 1) return;
     tmlrt_allocator_t mem = l->mem;
@@ -37,7 +32,7 @@ static void signal__unref(tmlrt_signal_t *sig) {
     if (tmlrt__fetch_sub_acq_rel(&sig->refs, 1) != 1) return;
     tmlrt__signal_listener_t *l = sig->listener;
     tmlrt__mem_put(&l->mem, sig, sizeof *sig, _Alignof(tmlrt_signal_t));
-    signal__listener_unref(l);
+    tmlrt__signal_listener_unref(l);
 }
 
 /* ---- the source of a listener ----------------------------------------------------------------- */
@@ -60,7 +55,7 @@ static void signal__source_closed(tmlrt__source_t *s) {
 }
 
 static void signal__source_ended(tmlrt__source_t *s) {
-    signal__listener_unref(signal__listener_of(s));
+    tmlrt__signal_listener_unref(signal__listener_of(s));
 }
 
 static const tmlrt__source_hooks_t signal__hooks = {
@@ -70,12 +65,12 @@ static const tmlrt__source_hooks_t signal__hooks = {
 
 /* Makes the eventfd a source of one of the host's drivers. On error the eventfd is closed. */
 static int signal__attach(tmlrt__signal_listener_t *l, tmlrt__host_t *host) {
-    l->fd = TMLRT__SYS(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (l->fd < 0) return tmlrt__os_error(errno);
+    l->fd = tmlrt__signal_channel();
+    if (l->fd < 0 && l->fd != TMLRT__SIGNAL_NO_CHANNEL) return l->fd;
     int e = tmlrt__source_open(&l->source, host->ops->driver(host, false), TMLRT__SOURCE_OWN, l->fd,
                                0, &signal__hooks);
     if (e != TMLRT_OK) {
-        close(l->fd);
+        if (l->fd >= 0) tmlrt__os_file_close(l->fd);
         return e;
     }
     ((signal__source_t *)(void *)l->source)->listener = l;
@@ -146,7 +141,7 @@ int tmlrt_signal_open(tmlrt_runtime_t *rt, int signo, tmlrt_signal_t **out) {
     }
     if (l != NULL) {
         signal__listener_leave(l);
-        signal__listener_unref(l);
+        tmlrt__signal_listener_unref(l);
     }
     tmlrt__mem_put(&host->mem, sig, sizeof *sig, _Alignof(tmlrt_signal_t));
     return e;

@@ -6,6 +6,8 @@
  *                 listener; async-signal-safe, takes no lock
  *   listener      one a runtime that listens: an eventfd, a source of one of its drivers; when that
  *                 has an event, everybody who waits on the listener is woken
+ *                 (On Windows handlers are threads of the system: they wake the waiters themselves,
+ *                 and the source has no descriptor.)
  *   registration  (tmlrt_signal_t) one an open: which signal, and the count it has seen
  *
  * A waiter compares counts when it is resumed and waits on where nothing came, so a wake too many
@@ -45,7 +47,10 @@ struct tmlrt_signal {
     tmlrt__atomic_u32         refs;     /* the handle, and each operation in flight */
 };
 
-/* ---- the process-wide table (signal_table.c) -------------------------------------------------- */
+/* Gives up a reference. */
+void tmlrt__signal_listener_unref(tmlrt__signal_listener_t *l);
+
+/* ---- the process-wide table (signal_table.c; signal_table_windows.c) -------------------------------------------------- */
 
 /* The mutex of the table; the first call in a forked child makes the table new. */
 void tmlrt__signal_lock(void);
@@ -55,6 +60,11 @@ void tmlrt__signal_unlock(void);
  * puts the former one back. */
 int  tmlrt__signal_listen(int signo);
 void tmlrt__signal_unlisten(int signo);
+
+/* A descriptor that the handler can write to and a driver can watch, or a negative error. Where the
+ * handler may wake the waiters itself there is none: NO_CHANNEL. */
+int tmlrt__signal_channel(void);
+#define TMLRT__SIGNAL_NO_CHANNEL INT32_MIN
 
 /* Mutex held: the listener of a runtime of this process, or NULL. */
 tmlrt__signal_listener_t *tmlrt__signal_find(const tmlrt__host_t *host);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -140,6 +141,11 @@ void tmlrt__signal_unlisten(int signo) {
 }
 
 /* ---- listeners ------------------------------------------------------------------------------ */
+
+int tmlrt__signal_channel(void) {
+    int fd = TMLRT__SYS(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return fd >= 0 ? fd : tmlrt__os_error(errno);
+}
 
 tmlrt__signal_listener_t *tmlrt__signal_find(const tmlrt__host_t *host) {
     for (int i = 0; i < TABLE__LISTENERS; i++)

@@ -4,6 +4,8 @@
  */
 #include "stack.h"
 
+#include <tmlrt/error.h>
+
 #include "os.h"
 
 /* Valgrind takes a switch to memory that it does not know as a stack for a wild stack pointer. Told
@@ -75,8 +77,8 @@ void tmlrt__stacks_destroy(tmlrt__stacks_t *s) {
 
 /* Maps a chunk of stacks and guards each. No latch held. */
 static tmlrt__stack_chunk_t *stack__new_chunk(tmlrt__stacks_t *s, uint32_t cls) {
-    size_t   page = tmlrt__os_page();
-    size_t   slot = tmlrt__stack_size(cls) + page;
+    size_t   below = tmlrt__os_stack_guard();
+    size_t   slot = tmlrt__stack_size(cls) + below;
     uint32_t n = (uint32_t)(STACK__CHUNK_BYTES / slot);
     if (n < STACK__CHUNK_LEAST) n = STACK__CHUNK_LEAST;
     tmlrt__stack_chunk_t *c =
@@ -92,11 +94,11 @@ static tmlrt__stack_chunk_t *stack__new_chunk(tmlrt__stacks_t *s, uint32_t cls) 
     }
     for (uint32_t i = 0; i < n; i++) {
         char *guard = c->base + i * slot;
-        if (tmlrt__os_guard(guard, page) != 0) {
+        if (tmlrt__os_guard(guard, below) != 0) {
             stack__free_chunk(s, c);
             return NULL;
         }
-        c->stack[i].low = guard + page;
+        c->stack[i].low = guard + below;
         c->stack[i].high = guard + slot;
         c->stack[i].cls = (uint8_t)cls;
         c->stack[i].valgrind_id = (uint32_t)STACK__REGISTER(c->stack[i].low, c->stack[i].high);
@@ -184,7 +186,7 @@ static tmlrt__stack_t *stack__get_slowly(tmlrt__stacks_t *s, tmlrt__stack_cache_
     return &c->stack[0];
 }
 
-tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
+static tmlrt__stack_t *stack__take(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
     tmlrt__stack_t *stack = cache->cls[cls].first;
     if (stack == NULL) return stack__get_slowly(s, cache, cls);
     cache->cls[cls].first = stack->next;
@@ -215,6 +217,13 @@ static void stack__spill(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32
     tmlrt__stack_t *excess = stack__take_excess(s, cls);
     tmlrt__latch_unlock(&s->latch);
     stack__cool(s, excess);
+}
+
+tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
+    tmlrt__stack_t *stack = stack__take(s, cache, cls);
+    if (stack == NULL || tmlrt__os_stack_begin(stack->low, stack->high) == TMLRT_OK) return stack;
+    tmlrt__stack_put(s, cache, stack);
+    return NULL;
 }
 
 void tmlrt__stack_put(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, tmlrt__stack_t *stack) {

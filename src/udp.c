@@ -4,17 +4,13 @@
  */
 #include <tmlrt/udp.h>
 
-#include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "addr.h"
 #include "call.h"
 #include "fault.h"
-#include "os.h"
+#include "os_socket.h"
 #include "sized.h"
 #include "tcp.h"
 
@@ -38,7 +34,7 @@ static int udp__apply(int fd, int family, const tmlrt_udp_options_t *o) {
         int  level, name, value;
     } list[] = {
         {(o->flags & TMLRT_UDP_REUSEADDR) != 0, SOL_SOCKET, SO_REUSEADDR, 1},
-        {(o->flags & TMLRT_UDP_REUSEPORT) != 0, SOL_SOCKET, SO_REUSEPORT, 1},
+        {(o->flags & TMLRT_UDP_REUSEPORT) != 0, SOL_SOCKET, TMLRT__SO_REUSEPORT, 1},
         {(o->flags & TMLRT_UDP_BROADCAST) != 0, SOL_SOCKET, SO_BROADCAST, 1},
         {family == AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, (o->flags & TMLRT_UDP_V6ONLY) != 0},
         {o->send_buffer != 0, SOL_SOCKET, SO_SNDBUF, (int)o->send_buffer},
@@ -54,13 +50,13 @@ static int udp__apply(int fd, int family, const tmlrt_udp_options_t *o) {
 static int udp__bind(const tmlrt_addr_t *addr, const tmlrt_udp_options_t *o) {
     tmlrt_addr_t copy = *addr;
     int          family = tmlrt__addr_family(addr);
-    int          fd = TMLRT__SYS(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (fd < 0) return tmlrt__os_error(errno);
+    int          fd = TMLRT__SYS(tmlrt__os_socket(family, SOCK_DGRAM));
+    if (fd < 0) return tmlrt__os_last_error();
     int e = udp__apply(fd, family, o);
     if (e == TMLRT_OK && TMLRT__SYS(bind(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0)
-        e = tmlrt__os_error(errno);
+        e = tmlrt__os_last_error();
     if (e == TMLRT_OK) return fd;
-    close(fd);
+    tmlrt__os_socket_close(fd);
     return e;
 }
 
@@ -92,7 +88,7 @@ int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr) {
     if (!tmlrt__source_pin(&sock->source)) return TMLRT_ECLOSED;
     if (TMLRT__SYS(
             connect((int)sock->source.fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0)
-        e = tmlrt__os_error(errno);
+        e = tmlrt__os_last_error();
     tmlrt__source_unpin(&sock->source);
     return e;
 }

@@ -5,8 +5,6 @@
  */
 #include <tmlrt/unix.h>
 
-#include <sys/socket.h>
-
 #include "addr.h"
 #include "tcp.h"
 

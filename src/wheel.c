@@ -10,6 +10,8 @@
 
 #include <assert.h>
 
+#include "compiler.h"
+
 #define WHEEL__GROUP_BITS 6
 #define WHEEL__GROUP_MASK (TMLRT__WHEEL_SLOTS - 1)
 
@@ -88,7 +90,7 @@ static int64_t wheel__time_of_tick(uint64_t tick) {
 
 /* The level of a tick ahead of the cursor: the highest group that differs. */
 static unsigned wheel__level_of(uint64_t cursor, uint64_t tick) {
-    return (63u - (unsigned)__builtin_clzll(tick ^ cursor)) / WHEEL__GROUP_BITS;
+    return (63u - tmlrt__clz64(tick ^ cursor)) / WHEEL__GROUP_BITS;
 }
 
 static unsigned wheel__slot_of(uint64_t tick, unsigned level) {
@@ -107,7 +109,7 @@ static bool wheel__first_slot(const tmlrt__wheel_t *w, unsigned *level, unsigned
     for (unsigned l = 0; l < TMLRT__WHEEL_LEVELS; l++) {
         if (w->occupied[l] != 0) {
             *level = l;
-            *slot = (unsigned)__builtin_ctzll(w->occupied[l]);
+            *slot = tmlrt__ctz64(w->occupied[l]);
             return true;
         }
     }

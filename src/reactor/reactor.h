@@ -86,6 +86,10 @@ struct tmlrt__reactor_class {
      * they are to end. Any thread, no lock held. NULL for readiness backends. */
     void (*closing)(tmlrt__driver_t *d, tmlrt__source_t *s);
 
+    /* The read half of a stream was shut down: a read in flight is to end as at the stream's end.
+     * Any thread, the source pinned. NULL where the system's call sees to it. */
+    void (*shut)(tmlrt__driver_t *d, tmlrt__source_t *s);
+
     /* The owner of the operation; as start, resume and cancel of tmlrt__op_class_t, for the kinds
      * of I/O (op->cls says which). */
     int32_t (*start)(tmlrt__op_t *op, tmlrt_cx_t *cx);

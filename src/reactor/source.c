@@ -5,13 +5,13 @@
  */
 #include "source.h"
 
-#include <unistd.h>
-
 #include <tmlrt/net.h>
 #include <tmlrt/replay.h>
 
 #include "../chance.h"
+#include "../compiler.h"
 #include "../os.h"
+#include "../os_socket.h"
 
 /* Chunk k has FIRST << k slots and is made when the chunks before it are full. */
 #define TABLE__FIRST  64u
@@ -39,7 +39,7 @@ struct tmlrt__source_table {
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 static uint32_t table__chunk_of(uint32_t index, uint32_t *offset) {
-    uint32_t k = 31u - (uint32_t)__builtin_clz(index / TABLE__FIRST + 1);
+    uint32_t k = 31u - tmlrt__clz32(index / TABLE__FIRST + 1);
     *offset = index - TABLE__FIRST * ((1u << k) - 1);
     return k;
 }
@@ -140,6 +140,7 @@ static void source__move_in(tmlrt__source_t *s, tmlrt__driver_t *d, uint32_t kin
     s->driver = d;
     s->fd = fd;
     s->hooks = hooks;
+    s->backend = NULL;
     s->kind = (uint8_t)kind;
     s->attached = 0;
     tmlrt__store_relaxed(&s->accept_after, 0);
@@ -214,14 +215,22 @@ void tmlrt__source_detach(tmlrt__source_t *s) {
 
 /* ---- ending --------------------------------------------------------------------------------- */
 
-/* close(2) does not pass the fault seam: Linux closes the descriptor whatever it answers. */
+void tmlrt__source_close_fd(uint32_t kind, int64_t fd) {
+    bool socket = kind != TMLRT__SOURCE_OWN && kind != TMLRT__SOURCE_PIPE_READ &&
+                  kind != TMLRT__SOURCE_PIPE_WRITE;
+    if (kind == TMLRT__SOURCE_FOREIGN || fd < 0) return;
+    if (socket)
+        tmlrt__os_socket_close((int)fd);
+    else
+        tmlrt__os_file_close((int)fd);
+}
+
 static void source__close_fd(const tmlrt__source_t *s) {
-    if (tmlrt__source_sockets(s) != NULL) {
-        if (tmlrt__source_forked(s) || !tmlrt__pins_enter(&s->table->drivers)) return;
+    if (tmlrt__source_sockets(s) == NULL) {
+        tmlrt__source_close_fd(s->kind, s->fd);
+    } else if (!tmlrt__source_forked(s) && tmlrt__pins_enter(&s->table->drivers)) {
         s->table->cls->sockets->close(s->driver, s->fd);
         tmlrt__pins_leave(&s->table->drivers);
-    } else if (s->kind != TMLRT__SOURCE_FOREIGN && s->fd >= 0) {
-        close((int)s->fd);
     }
 }
 

@@ -68,6 +68,7 @@ struct tmlrt__source {
     tmlrt__driver_t             *driver;   /* as fd */
     tmlrt__pins_t                pins;     /* any thread */
     tmlrt__life_t                life;     /* any thread */
+    void                        *backend;  /* the driver's, from attach to detach */
     tmlrt__atomic_i64            accept_after; /* claim held: no accept before this time, or 0 */
     uint32_t                     index;        /* constant for the slot */
     uint32_t                     generation;   /* under the table's latch; constant for a tenant */
@@ -93,6 +94,9 @@ void tmlrt__source_table_unref(tmlrt__source_table_t *t);
  * call is worth trying. The rest of the slot is the caller's, undefined. Errors: ENOMEM. */
 int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
                        uint32_t ready, const tmlrt__source_hooks_t *hooks);
+
+/* Closes a descriptor as a source of this kind would. */
+void tmlrt__source_close_fd(uint32_t kind, int64_t fd);
 
 /* Makes it known to its driver. On error it is still open and not attached. */
 int tmlrt__source_attach(tmlrt__source_t *s);
