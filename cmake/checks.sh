@@ -20,7 +20,7 @@ layers       60 who includes whom
 seam         60 every system call and allocation passes the fault seam
 scripts      60 the scripts (shellcheck, where it is installed)
 headers     180 each public header alone: gcc, clang, g++
-windows     180 each public header alone: mingw
+windows    1200 Windows: public headers alone; build by mingw; tests under Wine; an outside program
 gcc         600 gcc, optimised and not, warnings as errors
 symbols     300 what the library shows, needs and allows
 abi         300 the ABI against the committed baseline
@@ -64,7 +64,10 @@ step_scripts() {
 }
 
 step_headers() { bash "$ROOT/cmake/check_headers.sh"; }
-step_windows() { bash "$ROOT/cmake/check_headers.sh" --windows; }
+step_windows() {
+    bash "$ROOT/cmake/check_headers.sh" --windows
+    bash "$ROOT/cmake/check_windows.sh"
+}
 
 step_gcc() {
     need_test

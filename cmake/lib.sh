@@ -26,6 +26,7 @@ have_package() {
     llvm) compgen -c llvm-symbolizer >/dev/null ;;
     abigail-tools) command -v abidw >/dev/null && command -v abidiff >/dev/null ;;
     gcc-mingw-w64-x86-64-posix) command -v x86_64-w64-mingw32-gcc >/dev/null ;;
+    g++-mingw-w64-x86-64-posix) command -v x86_64-w64-mingw32-g++ >/dev/null ;;
     libcmocka-dev) [ -e /usr/include/cmocka.h ] ;;
     relacy-dev) [ -d /usr/include/relacy ] ;;
     libhttp-parser-dev) [ -e /usr/include/http_parser.h ] ;;

@@ -48,6 +48,11 @@ if(WIN32)
     target_compile_definitions(tmlrt INTERFACE TMLRT_SHARED)
 endif()
 
+# The compiler's own libraries are inside, so that the DLL stands alone.
+if(MINGW)
+    target_link_options(tmlrt PRIVATE -static)
+endif()
+
 # The library is optimised as a whole. The objects stay usable without it (fat), since the static
 # library is made of the same ones; other compilers than GCC do not have that.
 option(TMLRT_LTO "Optimise the library as a whole" ON)

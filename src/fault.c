@@ -53,6 +53,9 @@ uint64_t tmlrt__fault_fired(tmlrt__fault_kind_t kind) {
 static bool fault__strike(struct fault__plan *p) {
     tmlrt__fetch_add_relaxed(&p->fired, 1);
     errno = (int)tmlrt__load_relaxed(&p->err);
+#if defined(_WIN32)
+    tmlrt__fault_last_error(errno);
+#endif
     return true;
 }
 

@@ -46,6 +46,10 @@ bool tmlrt__fault_point(tmlrt__fault_kind_t kind);
 /* The same of a system call, whose text is `call`. For good means here: that function fails from
  * now on, unless it is one that waits. With every call failing at once nothing could be said. */
 bool tmlrt__fault_call(const char *call);
+#if defined(_WIN32)
+/* The os layer's: makes the thread's last error stand for the errno `err`. */
+void tmlrt__fault_last_error(int err);
+#endif
 
 /* The call, or -1 with errno set instead of it. */
 #define TMLRT__SYS(call) (tmlrt__fault_call(#call) ? -1 : (call))

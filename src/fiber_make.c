@@ -34,6 +34,41 @@ void *tmlrt__fiber_make(void *low, void *high, void (*entry)(void *arg), void *a
     return f;
 }
 
+#elif defined(__x86_64__) || defined(_M_X64)
+
+#include "os.h"
+#include "os_windows.h"
+
+void tmlrt__fiber_start(void); /* fiber_switch_win64.S */
+
+typedef struct fiber__frame {
+    uint8_t  xmm6_to_xmm15[160];
+    uint32_t mxcsr;
+    uint16_t x87_control, unused;
+    void    *base, *limit, *allocation; /* of the stack, in the thread's information block */
+    uint64_t guaranteed;
+    void    *r15, *r14, *r13, *r12, *rdi, *rsi, *rbx, *rbp;
+    void (*resume)(void);
+    void *stop; /* the return address of the start: 0, there is no caller */
+} fiber__frame_t;
+
+_Static_assert(sizeof(fiber__frame_t) == 280, "as fiber_switch_win64.S pops it");
+
+void *tmlrt__fiber_make(void *low, void *high, void (*entry)(void *arg), void *arg) {
+    uintptr_t       top = (uintptr_t)high & ~(uintptr_t)15;
+    fiber__frame_t *f = (fiber__frame_t *)((top - sizeof *f) & ~(uintptr_t)15);
+    memset(f, 0, sizeof *f);
+    f->mxcsr = 0x1f80;       /* the ABI's initial state: all exceptions masked, round to nearest */
+    f->x87_control = 0x027f; /* the same, double precision */
+    f->base = high;
+    f->limit = tmlrt__os_stack_limit(low, high);
+    f->allocation = (char *)low - tmlrt__os_stack_guard();
+    memcpy(&f->r12, &entry, sizeof entry);
+    f->r13 = arg;
+    f->resume = tmlrt__fiber_start;
+    return f;
+}
+
 #elif defined(__aarch64__)
 
 typedef struct fiber__frame {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fiber_switch.h: the context switch, in assembly for x86-64 (SysV) and AArch64 (fiber_switch_*.S),
+ * fiber_switch.h: the context switch, in assembly for x86-64 (SysV, Windows) and AArch64 (fiber_switch_*.S),
  * by ucontext elsewhere (fiber_switch_ucontext.c).
  *
  * A suspended context is one pointer, its stack pointer; what the platform's ABI wants preserved
  * across a call lies on its own stack: the callee-saved registers and the floating-point control
- * words (x86: MXCSR and x87; AArch64: FPCR). Not preserved, because no ABI asks for it: the other
+ * words (x86: MXCSR and x87; AArch64: FPCR); on Windows also the bounds of the
+ * stack that the system looks at. Not preserved, because no ABI asks for it: the other
  * vector state, the signal mask, errno and everything else thread-local.
  */
 #ifndef TMLRT__FIBER_SWITCH_H

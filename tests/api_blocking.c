@@ -18,6 +18,7 @@
 
 #include "support/net.h"
 #include "support/random.h"
+#include "support/skip.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -352,6 +353,7 @@ static void stress(void **state) {
 
 static void a_forked_child_is_told_and_can_destroy(void **state) {
     (void)state;
+    skip_on_windows("there is no fork");
     tmlrt_runtime_t *rt = runtime_with(2, 0);
     int              x, status = -1;
     join(spawn(rt, job_return, &x, 0)); /* a thread is idle now */

@@ -22,12 +22,12 @@ static tmlrt_chan_t *chan_of(size_t capacity) {
     return ch;
 }
 
-static int send(tmlrt_chan_t *ch, int v) {
+static int send_int(tmlrt_chan_t *ch, int v) {
     return tmlrt_chan_try_send(ch, &v);
 }
 
 /* What try_recv gets, or the error. */
-static int recv(tmlrt_chan_t *ch) {
+static int recv_int(tmlrt_chan_t *ch) {
     int v = -1000;
     int e = tmlrt_chan_try_recv(ch, &v);
     return e == TMLRT_OK ? v : e;
@@ -135,12 +135,12 @@ static void items_come_out_in_order_and_the_channel_fills(void **state) {
     tmlrt_chan_t *ch = chan_of(3);
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < 3; i++)
-            assert_ok(send(ch, 10 * round + i));
-        assert_int_equal(send(ch, 99), TMLRT_EAGAIN);
+            assert_ok(send_int(ch, 10 * round + i));
+        assert_int_equal(send_int(ch, 99), TMLRT_EAGAIN);
         assert_int_equal(tmlrt_chan_length(ch), 3);
         for (int i = 0; i < 3; i++)
-            assert_int_equal(recv(ch), 10 * round + i);
-        assert_int_equal(recv(ch), TMLRT_EAGAIN);
+            assert_int_equal(recv_int(ch), 10 * round + i);
+        assert_int_equal(recv_int(ch), TMLRT_EAGAIN);
     }
     tmlrt_chan_release(ch);
 }
@@ -173,13 +173,13 @@ static void an_unbounded_channel_never_waits(void **state) {
     (void)state;
     tmlrt_chan_t *ch = chan_of(TMLRT_CHAN_UNBOUNDED);
     for (int i = 0; i < 5000; i++)
-        assert_ok(send(ch, i));
+        assert_ok(send_int(ch, i));
     for (int i = 0; i < 4000; i++)
-        assert_int_equal(recv(ch), i);
+        assert_int_equal(recv_int(ch), i);
     assert_ok(tmlrt_chan_close(ch));
-    assert_int_equal(send(ch, 1), TMLRT_ECLOSED);
+    assert_int_equal(send_int(ch, 1), TMLRT_ECLOSED);
     for (int i = 4000; i < 4500; i++)
-        assert_int_equal(recv(ch), i);
+        assert_int_equal(recv_int(ch), i);
     tmlrt_chan_release(ch); /* with what is left */
 }
 
@@ -194,12 +194,12 @@ static void waiting_receivers_are_served_in_order(void **state) {
         tmlrt_op_recv(&ops[i], ch, &got[i]);
         assert_waits(&ops[i]);
     }
-    assert_ok(send(ch, 0));
-    assert_int_equal(recv(ch), TMLRT_EAGAIN); /* it is reserved */
+    assert_ok(send_int(ch, 0));
+    assert_int_equal(recv_int(ch), TMLRT_EAGAIN); /* it is reserved */
     assert_waits(&ops[1]);
     assert_ends(&ops[0], TMLRT_OK);
     for (int i = 1; i < N; i++)
-        assert_ok(send(ch, i));
+        assert_ok(send_int(ch, i));
     for (int i = 1; i < N; i++) {
         assert_ends(&ops[i], TMLRT_OK);
         assert_int_equal(got[i], i);
@@ -214,20 +214,20 @@ static void waiting_senders_are_served_in_order(void **state) {
     int        v[N];
     memset(ops, 0, sizeof ops);
     tmlrt_chan_t *ch = chan_of(1);
-    assert_ok(send(ch, -1));
+    assert_ok(send_int(ch, -1));
     for (int i = 0; i < N; i++) {
         v[i] = i;
         tmlrt_op_send(&ops[i], ch, &v[i]);
         assert_waits(&ops[i]);
     }
-    assert_int_equal(recv(ch), -1);
+    assert_int_equal(recv_int(ch), -1);
     for (int i = 0; i < N; i++) {
-        assert_int_equal(send(ch, 99), TMLRT_EAGAIN); /* the room is reserved */
+        assert_int_equal(send_int(ch, 99), TMLRT_EAGAIN); /* the room is reserved */
         if (i + 1 < N) assert_waits(&ops[i + 1]);
         assert_ends(&ops[i], TMLRT_OK);
-        assert_int_equal(recv(ch), i);
+        assert_int_equal(recv_int(ch), i);
     }
-    assert_int_equal(recv(ch), TMLRT_EAGAIN);
+    assert_int_equal(recv_int(ch), TMLRT_EAGAIN);
     tmlrt_chan_release(ch);
 }
 
@@ -240,16 +240,16 @@ static void a_cancelled_receiver_passes_its_item_on(void **state) {
     tmlrt_op_recv(&b, ch, &vb);
     assert_waits(&a);
     assert_waits(&b);
-    assert_ok(send(ch, 7));
+    assert_ok(send_int(ch, 7));
     assert_cancels(&a, TMLRT_ECANCELED);
     assert_int_equal(va, 0);
     assert_ends(&b, TMLRT_OK);
     assert_int_equal(vb, 7);
     tmlrt_op_recv(&a, ch, &va);
     assert_waits(&a);
-    assert_ok(send(ch, 8));
+    assert_ok(send_int(ch, 8));
     assert_cancels(&a, TMLRT_ECANCELED);
-    assert_int_equal(recv(ch), 8);
+    assert_int_equal(recv_int(ch), 8);
     tmlrt_chan_release(ch);
 }
 
@@ -258,16 +258,16 @@ static void a_cancelled_sender_has_not_sent(void **state) {
     tmlrt_chan_t *ch = chan_of(1);
     tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT;
     int           va = 1, vb = 2;
-    assert_ok(send(ch, 0));
+    assert_ok(send_int(ch, 0));
     tmlrt_op_send(&a, ch, &va);
     tmlrt_op_send(&b, ch, &vb);
     assert_waits(&a);
     assert_waits(&b);
-    assert_int_equal(recv(ch), 0); /* grants a */
+    assert_int_equal(recv_int(ch), 0); /* grants a */
     assert_cancels(&a, TMLRT_ECANCELED);
     assert_ends(&b, TMLRT_OK);
-    assert_int_equal(recv(ch), 2);
-    assert_int_equal(recv(ch), TMLRT_EAGAIN);
+    assert_int_equal(recv_int(ch), 2);
+    assert_int_equal(recv_int(ch), TMLRT_EAGAIN);
     tmlrt_chan_release(ch);
 }
 
@@ -276,21 +276,21 @@ static void close_lets_receivers_drain(void **state) {
     tmlrt_chan_t *ch = chan_of(2);
     tmlrt_op_t    s = TMLRT_OP_INIT, t = TMLRT_OP_INIT;
     int           v = 5;
-    assert_ok(send(ch, 1));
-    assert_ok(send(ch, 2));
+    assert_ok(send_int(ch, 1));
+    assert_ok(send_int(ch, 2));
     tmlrt_op_send(&s, ch, &v);
     tmlrt_op_send(&t, ch, &v);
     assert_waits(&s);
     assert_waits(&t);
-    assert_int_equal(recv(ch), 1); /* s may send, but does so too late */
+    assert_int_equal(recv_int(ch), 1); /* s may send, but does so too late */
     assert_ok(tmlrt_chan_close(ch));
     assert_int_equal(tmlrt_chan_close(ch), TMLRT_EALREADY);
     assert_ends(&s, TMLRT_ECLOSED);
     assert_cancels(&t, TMLRT_ECLOSED);
-    assert_int_equal(send(ch, 3), TMLRT_ECLOSED);
+    assert_int_equal(send_int(ch, 3), TMLRT_ECLOSED);
     assert_int_equal(tmlrt_chan_send(ch, &v), TMLRT_ECLOSED);
-    assert_int_equal(recv(ch), 2);
-    assert_int_equal(recv(ch), TMLRT_ECLOSED);
+    assert_int_equal(recv_int(ch), 2);
+    assert_int_equal(recv_int(ch), TMLRT_ECLOSED);
     assert_int_equal(tmlrt_chan_recv(ch, &v), TMLRT_ECLOSED);
     tmlrt_chan_release(ch);
 }
@@ -307,7 +307,7 @@ static void nobody_is_told_of_the_end_while_an_item_is_reserved(void **state) {
         tmlrt_op_recv(&c, ch, &vc);
         assert_waits(&a);
         assert_waits(&b);
-        assert_ok(send(ch, 7));
+        assert_ok(send_int(ch, 7));
         assert_ok(tmlrt_chan_close(ch));
         assert_waits(&b);
         assert_waits(&c);
@@ -329,8 +329,8 @@ static void a_rendezvous_waits_for_the_other(void **state) {
     tmlrt_chan_t *ch = chan_of(0);
     tmlrt_op_t    s = TMLRT_OP_INIT, t = TMLRT_OP_INIT, r = TMLRT_OP_INIT;
     int           vs = 1, vt = 2, vr = 0;
-    assert_int_equal(send(ch, 9), TMLRT_EAGAIN);
-    assert_int_equal(recv(ch), TMLRT_EAGAIN);
+    assert_int_equal(send_int(ch, 9), TMLRT_EAGAIN);
+    assert_int_equal(recv_int(ch), TMLRT_EAGAIN);
     tmlrt_op_send(&s, ch, &vs);
     tmlrt_op_send(&t, ch, &vt);
     tmlrt_op_recv(&r, ch, &vr);
@@ -341,18 +341,18 @@ static void a_rendezvous_waits_for_the_other(void **state) {
     assert_ends(&t, TMLRT_OK);
     assert_ends(&r, TMLRT_OK);
     assert_int_equal(vr, 2);
-    assert_int_equal(send(ch, 9), TMLRT_EAGAIN);
+    assert_int_equal(send_int(ch, 9), TMLRT_EAGAIN);
     tmlrt_op_recv(&r, ch, &vr);
     assert_waits(&r);
-    assert_ok(send(ch, 3));
-    assert_int_equal(send(ch, 4), TMLRT_EAGAIN);
+    assert_ok(send_int(ch, 3));
+    assert_int_equal(send_int(ch, 4), TMLRT_EAGAIN);
     assert_ends(&r, TMLRT_OK);
     assert_int_equal(vr, 3);
     /* A receiver that goes away takes its demand with it. */
     tmlrt_op_recv(&r, ch, &vr);
     assert_waits(&r);
     assert_cancels(&r, TMLRT_ECANCELED);
-    assert_int_equal(send(ch, 5), TMLRT_EAGAIN);
+    assert_int_equal(send_int(ch, 5), TMLRT_EAGAIN);
     tmlrt_op_send(&s, ch, &vs);
     assert_waits(&s);
     assert_ok(tmlrt_chan_close(ch));
@@ -366,24 +366,24 @@ static void a_select_moves_at_most_one_item(void **state) {
     tmlrt_op_t    a = TMLRT_OP_INIT, b = TMLRT_OP_INIT, c = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
     tmlrt_op_t   *ops[] = {&a, &b, &c};
     int           va = 0, vb = 0, vc = 3;
-    assert_ok(send(out, 0));
+    assert_ok(send_int(out, 0));
     for (int i = 0; i < 3; i++) {
         tmlrt_op_recv(&a, in[0], &va);
         tmlrt_op_recv(&b, in[1], &vb);
         tmlrt_op_send(&c, out, &vc);
         tmlrt_op_any(&any, ops, 3);
         assert_waits(&any);
-        assert_int_equal(recv(out), 0);
-        assert_ok(send(in[1], 2));
-        if (i != 1) assert_ok(send(in[0], 1));
+        assert_int_equal(recv_int(out), 0);
+        assert_ok(send_int(in[1], 2));
+        if (i != 1) assert_ok(send_int(in[0], 1));
         if (i == 2)
             assert_cancels(&any, TMLRT_ECANCELED);
         else
             assert_ends(&any, i);
-        assert_int_equal(recv(in[0]), i == 2 ? 1 : TMLRT_EAGAIN);
-        assert_int_equal(recv(in[1]), i == 1 ? TMLRT_EAGAIN : 2);
-        assert_int_equal(recv(out), TMLRT_EAGAIN);
-        assert_ok(send(out, 0));
+        assert_int_equal(recv_int(in[0]), i == 2 ? 1 : TMLRT_EAGAIN);
+        assert_int_equal(recv_int(in[1]), i == 1 ? TMLRT_EAGAIN : 2);
+        assert_int_equal(recv_int(out), TMLRT_EAGAIN);
+        assert_ok(send_int(out, 0));
     }
     tmlrt_chan_release(in[0]);
     tmlrt_chan_release(in[1]);
@@ -399,8 +399,8 @@ static void a_deadline_moves_nothing(void **state) {
     assert_true(tmlrt_now(NULL) >= until);
     assert_ok(tmlrt_chan_send_until(ch, &v, until)); /* it does not have to wait */
     assert_int_equal(tmlrt_chan_send_until(ch, &v, until), TMLRT_ETIMEDOUT);
-    assert_int_equal(recv(ch), 4);
-    assert_int_equal(recv(ch), TMLRT_EAGAIN);
+    assert_int_equal(recv_int(ch), 4);
+    assert_int_equal(recv_int(ch), TMLRT_EAGAIN);
     tmlrt_chan_release(ch);
 }
 

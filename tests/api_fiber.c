@@ -21,6 +21,7 @@
 #include "support/sanitizers.h"
 #include "support/skip.h"
 #include "support/net.h"
+#include "support/skip.h"
 #include "support/random.h"
 #include "support/threads.h"
 #include "support/unit.h"
@@ -108,7 +109,7 @@ static void the_guard_runs_on_the_fibers_own_stack(void **state) {
     assert_true(language.body < language.frame &&
                 language.frame - language.body < 2 * TMLRT_FIBER_CATCH_ROOM);
 #endif
-    assert_true(labs(&here - language.frame) > 65536);
+    assert_true(llabs(&here - language.frame) > 65536);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
@@ -350,7 +351,7 @@ static void a_move_across_a_wait_keeps_no_address_of_the_old_thread(void **state
 
 /* ---- overflow --------------------------------------------------------------------------------- */
 
-#if !UNDER_ASAN && !UNDER_TSAN
+#if !UNDER_ASAN && !UNDER_TSAN && !defined(_WIN32)
 __attribute__((noinline)) static int recurse(volatile int *n) {
     volatile int frame[64];
     frame[0] = *n + 1;
@@ -414,6 +415,7 @@ static void an_overflow_names_the_fiber(void **state) {
 #else
 static void an_overflow_names_the_fiber(void **state) {
     (void)state;
+    skip_on_windows("needs fork; test_os_windows has its like");
     skip_because("the sanitizer has that signal");
 }
 #endif

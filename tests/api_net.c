@@ -18,6 +18,7 @@
 
 #include "support/skip.h"
 #include "support/net.h"
+#include "support/skip.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -64,9 +65,13 @@ static void listeners_share_a_port_when_asked(void **state) {
     tmlrt_addr_t        addr = loopback();
     tmlrt_sock_t       *a = NULL, *b = NULL;
     options.flags = TMLRT_TCP_REUSEPORT | TMLRT_TCP_NO_REUSEADDR;
+#if defined(_WIN32)
+    assert_int_equal(tmlrt_tcp_listen(rt, &addr, &options, &a), TMLRT_ENOTSUP);
+#else
     assert_int_equal(tmlrt_tcp_listen(rt, &addr, &options, &a), TMLRT_OK);
     assert_int_equal(tmlrt_sock_local_addr(a, &addr), TMLRT_OK);
     assert_int_equal(tmlrt_tcp_listen(rt, &addr, &options, &b), TMLRT_OK);
+#endif
     tmlrt_sock_release(a);
     tmlrt_sock_release(b);
 }
@@ -128,9 +133,18 @@ static void options_are_checked_and_set(void **state) {
     assert_int_equal(tmlrt_sock_set(sock, 0, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, 99, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(NULL, TMLRT_SOCK_NODELAY, 1), TMLRT_EINVAL);
+    tmlrt_sock_release(sock);
+    close(peer);
+}
+
+static void a_linger_of_zero_resets(void **state) {
+    (void)state;
+    skip_under_wine("an accepted socket does not keep SO_LINGER");
+    int           peer;
+    char          c;
+    tmlrt_sock_t *sock = sock_and_peer(rt, &peer);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_LINGER, 0), TMLRT_OK);
-    tmlrt_sock_release(sock); /* resets */
-    char c;
+    tmlrt_sock_release(sock);
     assert_int_equal(recv(peer, &c, 1, 0), -1);
     close(peer);
 }
@@ -257,6 +271,7 @@ static void bad_listens_accepts_and_connects_are_refused(void **state) {
 
 static void a_child_is_refused(void **state) {
     (void)state;
+    skip_on_windows("there is no fork");
     int           peer, status;
     char          c;
     tmlrt_op_t    op = TMLRT_OP_INIT;
@@ -298,6 +313,7 @@ int main(void) {
         T(ipv6_works_where_there_is_any),
         T(every_descriptor_is_close_on_exec_and_sigpipe_never_comes),
         T(options_are_checked_and_set),
+        T(a_linger_of_zero_resets),
         T(a_closed_socket_says_so_everywhere),
         T(bad_streams_are_refused),
         T(bad_listens_accepts_and_connects_are_refused),

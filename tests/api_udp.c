@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "support/net.h"
+#include "support/skip.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -106,6 +107,7 @@ static void a_fixed_peer_needs_no_address(void **state) {
 
 static void a_refused_datagram_is_told_to_the_next_call(void **state) {
     (void)state;
+    skip_under_wine("a receive that waits is not told of a refusal");
     tmlrt_addr_t  a, b;
     char          c;
     tmlrt_sock_t *sa = open_on("127.0.0.1:0", &a), *sb = open_on("127.0.0.1:0", &b);
@@ -202,6 +204,10 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(tmlrt_udp_open(rt, &addr, &options, &sock), TMLRT_EINVAL);
     options.flags = TMLRT_UDP_REUSEADDR | TMLRT_UDP_REUSEPORT | TMLRT_UDP_BROADCAST;
     options.send_buffer = options.recv_buffer = 65536;
+#if defined(_WIN32)
+    assert_int_equal(tmlrt_udp_open(rt, &addr, &options, &sock), TMLRT_ENOTSUP);
+    options.flags &= ~TMLRT_UDP_REUSEPORT;
+#endif
     assert_int_equal(tmlrt_udp_open(rt, &addr, &options, &sock), TMLRT_OK);
     listener = listener_on(rt, &addr);
     assert_int_equal(tmlrt_op_send_to(NULL, sock, &c, 1, &addr), TMLRT_EINVAL);

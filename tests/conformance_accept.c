@@ -18,9 +18,9 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "support/skip.h"
 #include "support/net.h"
 #include "support/reactors.h"
+#include "support/skip.h"
 #include "support/unit.h"
 
 typedef struct fixture {
@@ -127,6 +127,7 @@ static void give_descriptors(struct rlimit was) {
 }
 
 static void a_lack_of_descriptors_is_told_once_and_passes(void **state) {
+    skip_on_windows("a process cannot limit its handles");
     fixture_t *f = *state;
     if (limits_are_emulated()) skip_because("memcheck loses what it accepts above a limit");
     start_accept(f);
@@ -155,6 +156,7 @@ static void a_lack_of_descriptors_is_told_once_and_passes(void **state) {
 }
 
 static void a_rest_ends_with_the_deadline_or_the_listener(void **state) {
+    skip_on_windows("a process cannot limit its handles");
     fixture_t *f = *state;
     if (limits_are_emulated()) skip_because("memcheck loses what it accepts above a limit");
     int peer = raw_connect(&f->addr);
@@ -185,6 +187,7 @@ static void a_connection_that_died_in_the_queue_is_passed_over(void **state) {
     fixture_t *f = *state;
     if (reactor_is_sim() || !reactor_is_current_thread())
         skip_because("the seam counts the calls of this thread's own attempts only");
+    skip_on_windows("an accept makes no call that a death in the queue could fail at once");
     int peer = raw_connect(&f->addr);
     tmlrt_op_accept(&f->op, f->listener, &f->sock);
     assert_int_equal(finish(&f->op), TMLRT_OK); /* from here on a call is worth trying at once */
@@ -307,6 +310,7 @@ static void a_peer_that_leaves_at_once_is_no_failed_connect(void **state) {
 /* ---- descriptors ---------------------------------------------------------------------------- */
 
 static void several_may_wait_for_one_descriptor(void **state) {
+    skip_on_windows("a pipe of the tests is a TCP connection, which can be written to");
     fixture_t  *f = *state;
     int         pipe_fd[2];
     tmlrt_fd_t *reg = NULL;

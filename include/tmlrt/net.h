@@ -38,7 +38,7 @@ TMLRT_API int tmlrt_addr_format(const tmlrt_addr_t *addr, char *text, size_t siz
 TMLRT_API int tmlrt_addr_port(const tmlrt_addr_t *addr);
 
 /* Flags of a socket. */
-#define TMLRT_TCP_REUSEPORT    1u  /* listen: several listeners share the port */
+#define TMLRT_TCP_REUSEPORT    1u  /* listen: several listeners share the port; Windows: ENOTSUP */
 #define TMLRT_TCP_V6ONLY       2u  /* listen: an IPv6 listener takes no IPv4 */
 #define TMLRT_TCP_NODELAY      4u  /* no Nagle delay; accepted sockets inherit it */
 #define TMLRT_TCP_KEEPALIVE    8u  /* probes on idle connections; accepted sockets inherit it */

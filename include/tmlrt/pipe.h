@@ -3,7 +3,8 @@
  * tmlrt/pipe.h: pipes. The two ends are handles like sockets (tmlrt/net.h): read, read_exact,
  * readv and the tries work on the one, write, writev and the tries on the other, close and release
  * on both; what only sockets have (addresses, options, half-close) is an error.
- * SIGPIPE never reaches the program: a write without a reader ends with TMLRT_EPIPE.
+ * SIGPIPE never reaches the program: a write without a reader ends with TMLRT_EPIPE. On Windows a
+ * pipe is a named one that nobody else can open.
  */
 #ifndef TMLRT_PIPE_H
 #define TMLRT_PIPE_H

@@ -133,7 +133,8 @@ TMLRT_API int tmlrt_runtime_block_on(tmlrt_runtime_t *rt, const tmlrt_task_type_
  *   timeout   how long the loop may wait: ns to the next deadline, 0 when something is ready,
  *             TMLRT_NEVER when nothing is due.
  *   handle    a descriptor that becomes readable when run_once has something to do (an I/O event or
- *             a wake from any thread). Poll it, do not read it. It is the runtime's.
+ *             a wake from any thread). Poll it, do not read it. It is the runtime's. On Windows
+ *             there is none (TMLRT_ENOTSUP): a completion port cannot be waited for by others.
  * Threads: the thread that created the runtime. Between calls the runtime counts as parked.
  * Errors (negative): TMLRT_EINVAL (not a current-thread runtime), TMLRT_EDEADLK (inside a task, or
  * not the owning thread), TMLRT_ENOTSUP (handle: the reactor has none). */

@@ -4,6 +4,9 @@
  * installs a handler for it, process-wide; closing the last one puts the former handler back.
  * Signals are counted from the open on, so that none is missed between two waits; the operating
  * system itself may merge several into one.
+ * On Windows these are console control events: SIGINT (Ctrl+C), SIGBREAK (Ctrl+Break), and SIGTERM,
+ * which stands for the closing of the console, the logoff and the shutdown; after it the system ends
+ * the process in a few seconds. Every other number is TMLRT_EINVAL there.
  */
 #ifndef TMLRT_SIGNAL_H
 #define TMLRT_SIGNAL_H

@@ -13,7 +13,7 @@
 TMLRT_BEGIN_DECLS
 
 #define TMLRT_UDP_REUSEADDR 1u
-#define TMLRT_UDP_REUSEPORT 2u /* several sockets share the port */
+#define TMLRT_UDP_REUSEPORT 2u /* several sockets share the port; Windows: ENOTSUP */
 #define TMLRT_UDP_V6ONLY    4u /* an IPv6 socket takes no IPv4 */
 #define TMLRT_UDP_BROADCAST 8u /* may send to a broadcast address */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tmlrt/unix.h: Unix stream sockets. Their addresses are made here; everything else is that of any
- * stream socket (tmlrt/net.h): accept, connect, read, write, close.
+ * stream socket (tmlrt/net.h): accept, connect, read, write, close. On Windows listening and
+ * connecting say TMLRT_ENOTSUP: the system's overlapped calls do not know such sockets.
  */
 #ifndef TMLRT_UNIX_H
 #define TMLRT_UNIX_H

@@ -10,6 +10,7 @@
 #include <tmlrt/runtime.h>
 
 #include "epoll.h"
+#include "iocp.h"
 #include "sim.h"
 #include "simulated.h"
 #include "source.h"
@@ -20,7 +21,10 @@ static const tmlrt__reactor_class_t *const reactor__candidates[] = {
     &tmlrt__reactor_epoll,
     &tmlrt__reactor_simulated,
 #endif
-#if defined(TMLRT_TEST_BACKENDS)
+#if defined(_WIN32)
+    &tmlrt__reactor_iocp,
+#endif
+#if defined(TMLRT_TEST_BACKENDS) && defined(__linux__)
     &tmlrt__reactor_sim,
 #endif
 };
@@ -47,7 +51,7 @@ int64_t tmlrt__driver_due(tmlrt__driver_t *d) {
 /* ---- the choice ----------------------------------------------------------------------------- */
 
 static uint32_t reactor__asked(uint32_t kind) {
-#if defined(TMLRT_TEST_BACKENDS)
+#if defined(TMLRT_TEST_BACKENDS) && defined(__linux__)
     const char *test = getenv("TMLRT_TEST_REACTOR");
     if (kind == TMLRT_REACTOR_AUTO && test != NULL && strcmp(test, "sim") == 0)
         return TMLRT__REACTOR_SIM;

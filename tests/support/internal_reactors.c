@@ -12,10 +12,15 @@ static const struct kind {
     const char *name;
     uint32_t    reactor, flavor, workers;
 } kinds[] = {
+#if defined(_WIN32)
+    {"iocp, current thread", TMLRT_REACTOR_IOCP, TMLRT_FLAVOR_CURRENT_THREAD, 0},
+    {"iocp, two workers", TMLRT_REACTOR_IOCP, TMLRT_FLAVOR_MULTI_THREAD, 2},
+#else
     {"epoll, current thread", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_CURRENT_THREAD, 0},
     {"epoll, two workers", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_MULTI_THREAD, 2},
     {"sim, current thread", SIM, TMLRT_FLAVOR_CURRENT_THREAD, 0},
     {"sim, two workers", SIM, TMLRT_FLAVOR_MULTI_THREAD, 2},
+#endif
 };
 
 static int current = -1;

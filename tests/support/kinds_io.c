@@ -124,10 +124,16 @@ void bytes_prepare(thing_t *t, int who) {
 void bytes_give(thing_t *t) {
     if (t->given - t->taken >= 64) return;
     unsigned char byte = (unsigned char)++t->given;
-    if (t->kind->n == 0)
-        require(tmlrt_try_write(t->sock2, &byte, 1) == 1);
-    else
+    if (t->kind->n == 0) {
+        int64_t n = tmlrt_try_write(t->sock2, &byte, 1);
+#if defined(_WIN32)
+        if (n == TMLRT_EAGAIN && shim_is_wine()) /* Wine does not tell how much room a pipe has */
+            n = tmlrt_write(t->sock2, &byte, 1);
+#endif
+        require(n == 1);
+    } else {
         raw_send(t->peer, &byte, 1);
+    }
 }
 
 void bytes_ended(thing_t *t, int who, int64_t result) {

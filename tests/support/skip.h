@@ -26,4 +26,16 @@ static inline int limits_are_emulated(void) {
 #endif
 }
 
+/* On Windows only; there under Wine only. */
+#if defined(_WIN32)
+#define skip_on_windows(reason) skip_because(reason)
+#define skip_under_wine(reason)                                                                    \
+    do {                                                                                           \
+        if (shim_is_wine()) skip_because("Wine: " reason);                                         \
+    } while (0)
+#else
+#define skip_on_windows(reason) ((void)0)
+#define skip_under_wine(reason) ((void)0)
+#endif
+
 #endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iocp.h: the reactor of Windows: its class, for reactor.c, and what its three files share.
+ *
+ *   iocp.c        the driver, its wait, and operations as overlapped calls
+ *   iocp_poll.c   readiness of foreign sockets, by polls of the system's socket driver (AFD)
+ *   iocp_calls.c  the calls that are tried without an operation
+ */
+#ifndef TMLRT__IOCP_H
+#define TMLRT__IOCP_H
+
+#include "source.h"
+
+extern const tmlrt__reactor_class_t tmlrt__reactor_iocp;
+
+#if defined(_WIN32)
+
+#include <mswsock.h>
+
+#include "../os_socket.h"
+
+/* What a completion packet is about: its key. */
+#define TMLRT__IOCP_WAKE 0u
+#define TMLRT__IOCP_IO   1u /* an operation; its OVERLAPPED begins an iocp__request_t */
+#define TMLRT__IOCP_POLL 2u /* a poll; its OVERLAPPED is the status block of an iocp_poll record */
+
+typedef struct tmlrt__iocp {
+    tmlrt__driver_t   base;
+    HANDLE            port;
+    HANDLE            timer;   /* of high resolution, or NULL: constant */
+    LPFN_ACCEPTEX     accept;  /* constant */
+    LPFN_CONNECTEX    connect; /* constant */
+    tmlrt__atomic_u32 woken;   /* any thread; 1: a wake is in the port */
+    tmlrt__atomic_u32 flights; /* any thread: packets to come of operations and polls */
+    SRWLOCK           reading; /* guards `backend` of streams: the read in flight, or NULL */
+    SRWLOCK           lock;    /* guards what follows; held over system calls */
+    HANDLE            afd;     /* or NULL: no foreign socket yet */
+    tmlrt__list_t     polls;   /* of the registrations of foreign sockets */
+} tmlrt__iocp_t;
+
+static inline tmlrt__iocp_t *tmlrt__iocp_of(tmlrt__driver_t *d) {
+    return (tmlrt__iocp_t *)(void *)d;
+}
+
+/* iocp_poll.c: a foreign source's attach, detach, watch; and who reaps: the packet of a poll. */
+int  tmlrt__iocp_poll_attach(tmlrt__iocp_t *d, tmlrt__source_t *s);
+void tmlrt__iocp_poll_detach(tmlrt__iocp_t *d, tmlrt__source_t *s);
+int  tmlrt__iocp_poll_watch(tmlrt__iocp_t *d, tmlrt__source_t *s, uint32_t events);
+void tmlrt__iocp_poll_done(tmlrt__iocp_t *d, void *record);
+
+/* One flight less: its packet was dequeued. */
+void tmlrt__iocp_landed(tmlrt__iocp_t *d);
+
+#endif
+
+#endif
