@@ -12,6 +12,7 @@
  */
 #include "resolve.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
