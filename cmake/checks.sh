@@ -31,6 +31,7 @@ irwin64     600 the same as a DLL under Wine, where the Windows port is
 clang       900 clang: build and tests
 asan       1200 AddressSanitizer, LeakSanitizer and UBSan: tests
 tsan       1200 ThreadSanitizer: tests
+aarch64    1500 AArch64 under emulation: tests
 models      600 the weak-memory models
 fuzz        400 each fuzzer for a few seconds (clang, libFuzzer)
 valgrind   1500 memcheck: tests'
@@ -158,6 +159,18 @@ step_models() {
 }
 
 step_fuzz() { bash "$ROOT/tests/fuzz/run.sh" "$BUILD/fuzz" "${TMLRT_FUZZ_SECONDS:-5}"; }
+# The emulator has no io_uring and no weak memory order: this judges code generation, the system
+# calls' forms and the context switch. Orders are judged by the models.
+step_aarch64() {
+    # shellcheck source=cmake/cross.sh
+    . "$ROOT/cmake/cross.sh"
+    need cmake ninja-build python3 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+    local launcher="qemu-aarch64-static;-L;/usr/aarch64-linux-gnu"
+    cross_build aarch64 -DTMLRT_TEST_TIMEOUT=300 "-DTMLRT_TEST_LAUNCHER=$launcher"
+    cross_check_marks
+    TMLRT_TEST_SLOW=1 TMLRT_TEST_SCALE=${TMLRT_TEST_SCALE:-$sanitizer_scale} \
+        TMLRT_EXAMPLE_LAUNCHER=${launcher//;/ } cross_counts aarch64 -j2
+}
 
 step_names() { awk 'NF { print $1 }' <<<"$STEPS"; }
 step_limit() { awk -v n="$1" '$1 == n { print $2 }' <<<"$STEPS"; }

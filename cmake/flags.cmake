@@ -14,6 +14,16 @@ add_library(tmlrt_codegen INTERFACE)
 target_compile_options(tmlrt_codegen INTERFACE -fno-strict-aliasing)
 target_compile_definitions(tmlrt_codegen INTERFACE ${tmlrt_platform_definitions})
 
+# AArch64: landing pads and signed return addresses, no-ops on processors without them. One object
+# without the mark takes it from the whole library, so all have it.
+include(CheckCCompilerFlag)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    check_c_compiler_flag(-mbranch-protection=standard tmlrt_has_branch_protection)
+    if(tmlrt_has_branch_protection)
+        target_compile_options(tmlrt_codegen INTERFACE -mbranch-protection=standard)
+    endif()
+endif()
+
 if(TMLRT_SANITIZE)
     add_compile_options(-fsanitize=${TMLRT_SANITIZE} -fno-omit-frame-pointer -g)
     add_link_options(-fsanitize=${TMLRT_SANITIZE})

@@ -36,6 +36,10 @@ function(tmlrt_sources OUT)
     file(GLOB all RELATIVE "${PROJECT_SOURCE_DIR}/src" CONFIGURE_DEPENDS
         "${PROJECT_SOURCE_DIR}/src/*.c" "${PROJECT_SOURCE_DIR}/src/*.S"
         "${PROJECT_SOURCE_DIR}/src/reactor/*.c")
+    # An object without code has no mark of landing pads either, and takes it from the library.
+    if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+        list(FILTER all EXCLUDE REGEX "fiber_switch_(x86_64|win64|i386)\\.S$")
+    endif()
     set(skip ${tmlrt_files_linux} ${tmlrt_files_bsd} ${tmlrt_files_windows} ${tmlrt_files_sim})
     list(REMOVE_ITEM skip ${tmlrt_files_here} ${ARGN})
     if(skip)

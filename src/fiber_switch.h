@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fiber_switch.h: the context switch, in assembly for x86-64 (SysV, Windows) and AArch64 (fiber_switch_*.S),
- * by ucontext elsewhere (fiber_switch_ucontext.c).
+ * fiber_switch.h: the context switch, in assembly for x86-64 (SysV, Windows) and AArch64
+ * (fiber_switch_*.S), by ucontext elsewhere (fiber_make.c).
  *
  * A suspended context is one pointer, its stack pointer; what the platform's ABI wants preserved
  * across a call lies on its own stack: the callee-saved registers and the floating-point control

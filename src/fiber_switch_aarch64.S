@@ -3,8 +3,12 @@
  * fiber_switch_aarch64.S: the switch for the AAPCS64 ABI.
  *
  * Saved, from low to high: x19..x28, x29 (frame pointer), x30 (return address), d8..d15 (the low
- * halves of v8..v15), FPCR. The landing pads are no-ops where BTI is off; the return address is
- * signed and checked where pointer authentication is on, with the stack pointer as the modifier.
+ * halves of v8..v15), FPCR. x18 is the platform's on some systems and is never touched.
+ *
+ * The landing pads and the signing are hints, no-ops where BTI and PAC are off. The return address is
+ * signed on entry and checked before the return, with the stack pointer at entry as the modifier;
+ * the signature stands on the suspended stack. The note at the end says to the linker that both hold
+ * here, so that it may ask the kernel for them.
  */
 #if defined(__aarch64__)
 
@@ -21,8 +25,7 @@
 #endif
 
 /* In the hint space, so that old assemblers and processors take them. */
-#define BTI_C   hint #34
-#define PACIASP hint #25
+#define PACIASP hint #25 /* a landing pad for calls as well */
 #define AUTIASP hint #29
 
     .text
@@ -128,5 +131,13 @@ SYM(tmlrt__fiber_switch):
 #endif
 
 #ifdef __ELF__
+#if defined(__aarch64__)
+    /* NT_GNU_PROPERTY_TYPE_0: GNU_PROPERTY_AARCH64_FEATURE_1_AND is BTI (1) and PAC (2). */
+    .section .note.gnu.property, "a", %note
+    .p2align 3
+    .word   4, 16, 5
+    .asciz  "GNU"
+    .word   0xc0000000, 4, 3, 0
+#endif
     .section .note.GNU-stack, "", %progbits
 #endif

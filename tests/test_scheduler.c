@@ -23,6 +23,7 @@
 #define PICK    4
 #define FIFO(k) (PICK * (2 * (k) + 2))
 #define DRIVER  1024
+#define NESTED  64 /* polls inside of the one that is under way when it is time to look */
 #define CROWD   100
 
 /* ---- fairness under full load ---------------------------------------------------------------- */
@@ -350,7 +351,7 @@ static void a_joined_child_runs_in_place_and_timers_are_served_meanwhile(void **
     assert_in_range(f.most, depth + 1, 4 * depth);
     if (f.happened >= 0 && f.tally.polls - f.happened > f.longest)
         f.longest = f.tally.polls - f.happened; /* due, and not served to the end */
-    assert_in_range(f.longest, 0, 2 * DRIVER);
+    assert_in_range(f.longest, 0, 2 * (DRIVER + NESTED));
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 

@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Sourced after lib.sh by the checks that build for another machine or another C
+# library: cmocka for it, and the counts of a test run.
+
+# The source of cmocka, from Debian's or Ubuntu's own source package, unpacked
+# once in build/cmocka/source. The machine's lists of packages are not touched:
+# those of the sources are kept in the build folder.
+cmocka_source() {
+    local dir=$BUILD/cmocka file lists=() got
+    [ ! -e "$dir/source/CMakeLists.txt" ] || return 0
+    command -v apt-get >/dev/null ||
+        die "needs the source of cmocka in $dir/source, and there is no apt-get to fetch it"
+    need xz-utils
+    rm -rf "$dir/apt" "$dir/source"
+    mkdir -p "$dir/apt/sources" "$dir/apt/lists/partial" "$dir/source"
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+        [ -e "$file" ] || continue
+        grep -qE 'debian\.org|ubuntu\.com' "$file" || continue
+        sed -E 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' "$file" \
+            >"$dir/apt/sources/$(basename "$file")"
+    done
+    lists=(-o "Dir::Etc::sourcelist=-" -o "Dir::Etc::sourceparts=$dir/apt/sources"
+        -o "Dir::State::lists=$dir/apt/lists" -o "Dir::Cache=$dir/apt" -o "APT::Sandbox::User=root")
+    say "fetching the source of cmocka"
+    apt-get "${lists[@]}" update -qq >&2 || die "cannot read the lists of source packages"
+    (cd "$dir/apt" && apt-get "${lists[@]}" source -qq --download-only cmocka >&2) ||
+        die "cannot fetch the source package of cmocka"
+    got=$(find "$dir/apt" -maxdepth 1 -name 'cmocka_*.orig.tar.*' | head -n 1)
+    [ -n "$got" ] || die "the source package of cmocka has no .orig.tar"
+    tar -xf "$got" -C "$dir/source" --strip-components=1
+    rm -rf "$dir/apt"
+}
+
+# cross_cmocka NAME CMAKE-ARGUMENT...: compiles it for the toolchain of the
+# arguments, in build/cmocka/NAME, and prints the arguments that make the tests'
+# build find it. It is one object file, which is linked as it is.
+cross_cmocka() {
+    local name=$1 dir=$BUILD/cmocka/$1 object=src/CMakeFiles/cmocka.dir/cmocka.c.o
+    shift
+    if [ ! -e "$dir/$object" ]; then
+        cmocka_source
+        mkdir -p "$dir"
+        say "building cmocka for $name"
+        if ! { cmake -S "$BUILD/cmocka/source" -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+            -DUNIT_TESTING=OFF -DWITH_EXAMPLES=OFF -DCMAKE_POLICY_VERSION_MINIMUM=3.5 "$@" &&
+            cmake --build "$dir" --target "$object"; } >"$dir/build.log" 2>&1; then
+            cat "$dir/build.log" >&2
+            die "cmocka does not build for $name"
+        fi
+    fi
+    printf '%s\n' "-DCMOCKA_INCLUDE_DIR=$BUILD/cmocka/source/include" "-DCMOCKA_LIBRARY=$dir/$object"
+}
+
+# cross_counts NAME CTEST-ARGUMENT...: runs the tests of build/NAME and prints how
+# many programs passed, failed and were skipped, and why; and the same of the
+# cases inside of them. Status as ctest's.
+cross_counts() {
+    local name=$1 dir=$BUILD/$1 status=0 log=$BUILD/$1/tests.log
+    shift
+    ctest --test-dir "$dir" --output-on-failure --no-tests=error --no-label-summary \
+        --output-junit "$dir/tests.xml" \
+        --test-output-size-passed 10000000 "$@" >"$log" 2>&1 || status=$?
+    [ $status = 0 ] || cat "$log" >&2
+    python3 "$ROOT/cmake/count_tests.py" "$name" "$dir/tests.xml"
+    return $status
+}
+
+# ---- toolchains: each prints CMake's arguments, one a line ---------------------
+
+# Nothing of this machine's own libraries is found.
+cross_common() {
+    printf '%s\n' -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY \
+        -DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY "-DCMAKE_FIND_ROOT_PATH=$1"
+}
+
+cross_aarch64() {
+    cross_common /usr/aarch64-linux-gnu
+    printf '%s\n' -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+        -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc
+}
+
+# cross_build NAME CMAKE-ARGUMENT...: the tree for the toolchain cross_NAME, with cmocka for it.
+cross_build() {
+    local name=$1 text toolchain cmocka
+    shift
+    text=$("cross_$name")
+    mapfile -t toolchain <<<"$text"
+    text=$(cross_cmocka "$name" "${toolchain[@]}")
+    mapfile -t cmocka <<<"$text"
+    build_tree "$name" "${toolchain[@]}" "${cmocka[@]}" "$@"
+}
+
+# The marks that BTI and PAC hold: in every object of the library, for the linker asks all of them.
+cross_check_marks() {
+    local file bad=0
+    while IFS= read -r file; do
+        aarch64-linux-gnu-readelf -n "$file" 2>/dev/null | grep -q 'BTI, PAC' && continue
+        echo "no mark of BTI and PAC: $file" >&2
+        bad=1
+    done < <(find "$BUILD/aarch64/CMakeFiles/tmlrt_objects.dir" -name '*.o')
+    return $bad
+}
