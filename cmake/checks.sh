@@ -32,6 +32,7 @@ clang       900 clang: build and tests
 asan       1200 AddressSanitizer, LeakSanitizer and UBSan: tests
 tsan       1200 ThreadSanitizer: tests
 aarch64    1500 AArch64 under emulation: tests
+kqueue      600 the kqueue backend on Linux, over a shim: tests
 models      600 the weak-memory models
 fuzz        400 each fuzzer for a few seconds (clang, libFuzzer)
 valgrind   1500 memcheck: tests'
@@ -170,6 +171,15 @@ step_aarch64() {
     cross_check_marks
     TMLRT_TEST_SLOW=1 TMLRT_TEST_SCALE=${TMLRT_TEST_SCALE:-$sanitizer_scale} \
         TMLRT_EXAMPLE_LAUNCHER=${launcher//;/ } cross_counts aarch64 -j2
+}
+
+# What this shows and what it does not: tests/shim/kqueue/sys/event.h.
+step_kqueue() {
+    # shellcheck source=cmake/cross.sh
+    . "$ROOT/cmake/cross.sh"
+    need_test
+    build_tree kqueue -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTMLRT_KQUEUE_SHIM=ON
+    cross_counts kqueue -j2
 }
 
 step_names() { awk 'NF { print $1 }' <<<"$STEPS"; }

@@ -5,12 +5,14 @@
 set(tmlrt_files_posix os_posix.c os_socket_posix.c os_map.c pipe.c reactor/readiness.c
     reactor/quiet.c reactor/simulated.c fiber_fault_posix.c signal_table.c)
 set(tmlrt_files_linux ${tmlrt_files_posix} os_linux.c cgroup.c reactor/epoll.c tml_poller_epoll.c)
-set(tmlrt_files_bsd ${tmlrt_files_posix} reactor/kqueue.c tml_poller_scan.c)
+set(tmlrt_files_kqueue reactor/kqueue.c reactor/fd_bits.c)
+set(tmlrt_files_bsd ${tmlrt_files_posix} os_bsd.c os_futex_cond.c ${tmlrt_files_kqueue}
+    tml_poller_scan.c)
 set(tmlrt_files_windows os_windows.c os_socket_windows.c os_map_windows.c fiber_fault_windows.c
     pipe_windows.c signal_table_windows.c reactor/iocp.c reactor/iocp_calls.c reactor/iocp_poll.c
     tml_poller_scan.c)
-# Compiled into the test build of the library alone, where epoll is, on which it stands.
-set(tmlrt_files_sim reactor/sim.c)
+# Compiled into the test build of the library alone, where epoll or kqueue is, on which it stands.
+set(tmlrt_files_sim reactor/sim.c reactor/fd_bits.c os_futex_cond.c)
 set(tmlrt_files_test "")
 
 set(tmlrt_platform_definitions "")
@@ -20,6 +22,14 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     set(tmlrt_files_test ${tmlrt_files_sim})
     # Empty, so that a source which defines it again says the same.
     set(tmlrt_platform_definitions _GNU_SOURCE=)
+    # The kqueue backend over epoll, to be tested; tests/shim/kqueue/sys/event.h tells more.
+    option(TMLRT_KQUEUE_SHIM "Build the kqueue backend on Linux, over a shim, for tests" OFF)
+    if(TMLRT_KQUEUE_SHIM)
+        set(shim "${PROJECT_SOURCE_DIR}/tests/shim/kqueue")
+        list(APPEND tmlrt_files_here ${tmlrt_files_kqueue})
+        list(APPEND tmlrt_platform_definitions TMLRT_KQUEUE_SHIM)
+        include_directories(BEFORE "${shim}")
+    endif()
 elseif(WIN32)
     set(tmlrt_files_here ${tmlrt_files_windows})
     set(tmlrt_platform_definitions _WIN32_WINNT=0x0A00)
@@ -27,6 +37,7 @@ elseif(WIN32)
     set(tmlrt_platform_libraries ws2_32 mswsock iphlpapi synchronization ntdll)
 elseif(APPLE OR CMAKE_SYSTEM_NAME MATCHES "BSD|DragonFly")
     set(tmlrt_files_here ${tmlrt_files_bsd})
+    set(tmlrt_files_test ${tmlrt_files_sim})
 else()
     message(FATAL_ERROR "tmlrt: no backend for ${CMAKE_SYSTEM_NAME} (see cmake/platform.cmake)")
 endif()
@@ -46,5 +57,8 @@ function(tmlrt_sources OUT)
         list(REMOVE_ITEM all ${skip})
     endif()
     list(TRANSFORM all PREPEND "${PROJECT_SOURCE_DIR}/src/")
+    if(TMLRT_KQUEUE_SHIM)
+        list(APPEND all "${PROJECT_SOURCE_DIR}/tests/shim/kqueue/kqueue.c")
+    endif()
     set(${OUT} ${all} PARENT_SCOPE)
 endfunction()

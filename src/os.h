@@ -2,7 +2,7 @@
 /*
  * os.h: what the rest needs from the operating system: threads, a futex, the clock, CPUs, fork,
  * and the table that maps the system's errors to TMLRT_E*. One file a system implements it
- * (os_linux.c on os_posix.c, os_windows.c); nobody above includes a system header for these.
+ * (os_linux.c or os_bsd.c on os_posix.c; os_windows.c); nobody above includes a system header for these.
  *
  * Everything here may be called from any thread. Functions that can fail return 0 or TMLRT_E*.
  * Every call that can fail passes the seam of fault.h.
@@ -78,7 +78,7 @@ size_t tmlrt__os_stack_guard(void);
  * the one below the mark by which the system lets the stack grow. Again on one that was used: keeps
  * what it has grown to. */
 int tmlrt__os_stack_begin(void *low, void *high);
-/* Gives the memory of whole pages back; they read as zeros afterwards. */
+/* Gives the memory of whole pages back; what they read as afterwards is undefined. */
 void tmlrt__os_give_back(void *ptr, size_t size);
 
 /* Prints one line to standard error, atomically; for the watchdog and fatal errors. */

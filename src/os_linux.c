@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * os_linux.c: the part of os.h that is Linux's own: the futex, the CPUs, a thread's number.
+ * os_linux.c: the part of os.h that is Linux's own: the futex, the CPUs, a thread's name.
  */
 #include "os.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,8 +17,8 @@
 #include <tmlrt/error.h>
 
 #include "cgroup.h"
-#include "compiler.h"
 #include "fault.h"
+#include "os_posix.h"
 
 #define OS__NS_PER_S 1000000000
 
@@ -38,11 +39,11 @@ void tmlrt__futex_wake(tmlrt__atomic_u32 *word, uint32_t n) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
 }
 
-/* A byte of the thread's own; its address is one of a kind among live threads. Never inlined,
- * because the address must not be kept across a switch of stacks. */
-TMLRT__NOINLINE uint64_t tmlrt__thread_self(void) {
-    static _Thread_local char own;
-    return (uint64_t)(uintptr_t)&own;
+/* ---- A thread's name ---- */
+
+/* A thread without its name works as well. */
+void tmlrt__os_thread_name(const char *name) {
+    (void)TMLRT__SYS(pthread_setname_np(pthread_self(), name));
 }
 
 /* ---- CPUs ---- */

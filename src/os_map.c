@@ -16,6 +16,18 @@
 #ifndef MAP_ANONYMOUS
 #define MAP_ANONYMOUS MAP_ANON
 #endif
+/* OpenBSD ends a process whose stack pointer is elsewhere; on FreeBSD the flag means something else. */
+#if defined(__OpenBSD__)
+#define OS__MAP_STACK MAP_STACK
+#else
+#define OS__MAP_STACK 0
+#endif
+/* On Linux this takes the memory at once; elsewhere it is only a hint that need not take any. */
+#if defined(__linux__)
+#define OS__GIVE_BACK MADV_DONTNEED
+#else
+#define OS__GIVE_BACK MADV_FREE
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13: a guard inside a mapping, without splitting it */
 #endif
@@ -31,7 +43,7 @@ size_t tmlrt__os_page(void) {
 }
 
 void *tmlrt__os_map(size_t size) {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | OS__MAP_STACK;
     if (tmlrt__fault_point(TMLRT__FAULT_ALLOC)) return NULL;
     void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (ptr == MAP_FAILED) return NULL;
@@ -62,5 +74,5 @@ int tmlrt__os_stack_begin(void *low, void *high) {
 }
 
 void tmlrt__os_give_back(void *ptr, size_t size) {
-    madvise(ptr, size, MADV_DONTNEED); /* advice: where it fails the memory just stays */
+    madvise(ptr, size, OS__GIVE_BACK); /* advice: where it fails the memory just stays */
 }

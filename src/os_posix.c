@@ -24,8 +24,17 @@
 #include "alloc.h"
 #include "compiler.h"
 #include "fault.h"
+#include "os_posix.h"
 
 #define OS__NS_PER_S 1000000000
+
+/* Stands still while the machine is suspended. CLOCK_MONOTONIC of macOS does not, and has
+ * microseconds only; this one is mach_absolute_time. */
+#if defined(__APPLE__)
+#define OS__CLOCK CLOCK_UPTIME_RAW
+#else
+#define OS__CLOCK CLOCK_MONOTONIC
+#endif
 
 tmlrt__atomic_u32 tmlrt__fork_generation;
 
@@ -68,7 +77,7 @@ void tmlrt__os_free(void *ptr, size_t size, size_t align) {
 int64_t tmlrt__os_now(void) {
     struct timespec t;
     /* Cannot fail with this clock and a valid pointer. */
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(OS__CLOCK, &t);
     return (int64_t)t.tv_sec * OS__NS_PER_S + t.tv_nsec;
 }
 
@@ -92,22 +101,11 @@ typedef struct os__start {
     char  name[OS__NAME_SIZE];
 } os__start_t;
 
-/* A thread without its name works as well. */
-static void os__name_self(const char *name) {
-#if defined(__linux__)
-    (void)TMLRT__SYS(pthread_setname_np(pthread_self(), name));
-#elif defined(__APPLE__)
-    (void)TMLRT__SYS(pthread_setname_np(name));
-#else
-    (void)name;
-#endif
-}
-
 static void *os__thread_main(void *arg) {
     os__start_t *record = arg;
     os__start_t  start = *record;
     tmlrt__os_free(record, sizeof *record, _Alignof(os__start_t));
-    if (start.name[0] != '\0') os__name_self(start.name);
+    if (start.name[0] != '\0') tmlrt__os_thread_name(start.name);
     start.fn(start.arg);
     return NULL;
 }
@@ -153,6 +151,13 @@ void tmlrt__thread_join(tmlrt__thread_t *t) {
     /* Past the seam: it cannot fail for a thread of ours that nobody else joins. */
     (void)pthread_join((pthread_t)t->handle, NULL);
     t->handle = 0;
+}
+
+/* A byte of the thread's own; its address is one of a kind among live threads. Never inlined,
+ * because the address must not be kept across a switch of stacks. */
+TMLRT__NOINLINE uint64_t tmlrt__thread_self(void) {
+    static _Thread_local char own;
+    return (uint64_t)(uintptr_t)&own;
 }
 
 void tmlrt__latch_relax(void) {

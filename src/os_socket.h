@@ -58,6 +58,20 @@ int tmlrt__os_last_error(void);
 /* A socket that does not block and is not inherited (on Windows: for overlapped I/O); or -1. */
 int tmlrt__os_socket(int family, int type);
 
+#if !defined(_WIN32)
+/* accept(2) and pipe(2) of descriptors of the same kind. */
+int tmlrt__os_accept(int fd);
+int tmlrt__os_pipe(int fds[2]);
+
+/* A flag of send(2): no SIGPIPE. On macOS the sockets themselves have that (SO_NOSIGPIPE), since its
+ * older kernels do not know the flag. */
+#if defined(__APPLE__)
+#define TMLRT__MSG_QUIET 0
+#else
+#define TMLRT__MSG_QUIET MSG_NOSIGNAL
+#endif
+#endif
+
 /* These do not pass the fault seam: the descriptor is closed whatever they answer. The second is
  * for descriptors (on Windows: handles) that are no sockets. */
 void tmlrt__os_socket_close(int fd);

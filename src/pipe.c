@@ -6,28 +6,11 @@
 #include <tmlrt/pipe.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "fault.h"
-#include "os.h"
+#include "os_socket.h"
 #include "tcp.h"
-
-#if defined(__APPLE__)
-/* Another thread may fork in between; there is no better call. */
-static int pipe__make(int fds[2]) {
-    if (pipe(fds) != 0) return -1;
-    for (int i = 0; i < 2; i++) {
-        (void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-        (void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
-    }
-    return 0;
-}
-#else
-static int pipe__make(int fds[2]) {
-    return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
-}
-#endif
 
 int tmlrt_pipe(tmlrt_runtime_t *rt, tmlrt_sock_t **read_end, tmlrt_sock_t **write_end) {
     int            fds[2];
@@ -36,7 +19,7 @@ int tmlrt_pipe(tmlrt_runtime_t *rt, tmlrt_sock_t **read_end, tmlrt_sock_t **writ
     if (read_end == NULL || write_end == NULL) return TMLRT_EINVAL;
     int e = tmlrt__sock_host(rt, &host);
     if (e != TMLRT_OK) return e;
-    if (TMLRT__SYS(pipe__make(fds)) != 0) return tmlrt__os_error(errno);
+    if (TMLRT__SYS(tmlrt__os_pipe(fds)) != 0) return tmlrt__os_error(errno);
     e = tmlrt__sock_adopt(host, fds[0], TMLRT__SOURCE_PIPE_READ, 0, &first);
     if (e != TMLRT_OK) {
         close(fds[1]);

@@ -23,6 +23,8 @@ static tmlrt__signal_listener_t *signal__listener_of(tmlrt__source_t *s) {
 void tmlrt__signal_listener_unref(tmlrt__signal_listener_t *l) {
     /* release: our use is over; acquire: so is everybody's; pairs [SIG-5] */
     if (tmlrt__fetch_sub_acq_rel(&l->refs, 1) != 1) return;
+    /* No handler is inside any more; the other end was closed by the source. */
+    if (l->to != l->fd) tmlrt__os_file_close(l->to);
     tmlrt_allocator_t mem = l->mem;
     tmlrt__mem_put(&mem, l, sizeof *l, _Alignof(tmlrt__signal_listener_t));
 }
@@ -39,6 +41,7 @@ static void signal__unref(tmlrt_signal_t *sig) {
 
 static void signal__event(tmlrt__source_t *s, uint32_t events) {
     (void)events;
+    tmlrt__signal_channel_empty(signal__listener_of(s));
     tmlrt__waitlist_fire_all(&signal__listener_of(s)->waiters, 0);
 }
 
@@ -63,12 +66,12 @@ static const tmlrt__source_hooks_t signal__hooks = {
 
 /* ---- listeners ------------------------------------------------------------------------------ */
 
-/* Makes the eventfd a source of one of the host's drivers. On error the eventfd is closed. */
+/* Makes the channel's end a source of one of the host's drivers. On error that end is closed. */
 static int signal__attach(tmlrt__signal_listener_t *l, tmlrt__host_t *host) {
-    l->fd = tmlrt__signal_channel();
-    if (l->fd < 0 && l->fd != TMLRT__SIGNAL_NO_CHANNEL) return l->fd;
-    int e = tmlrt__source_open(&l->source, host->ops->driver(host, false), TMLRT__SOURCE_OWN, l->fd,
-                               0, &signal__hooks);
+    int e = tmlrt__signal_channel_open(l);
+    if (e != TMLRT_OK) return e;
+    e = tmlrt__source_open(&l->source, host->ops->driver(host, false), TMLRT__SOURCE_OWN, l->fd, 0,
+                           &signal__hooks);
     if (e != TMLRT_OK) {
         if (l->fd >= 0) tmlrt__os_file_close(l->fd);
         return e;

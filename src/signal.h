@@ -2,10 +2,11 @@
 /*
  * signal.h: signals as operations.
  *
- *   handler       counts the signal in a process-wide table and writes to the eventfd of every
+ *   handler       counts the signal in a process-wide table and writes to the channel of every
  *                 listener; async-signal-safe, takes no lock
- *   listener      one a runtime that listens: an eventfd, a source of one of its drivers; when that
- *                 has an event, everybody who waits on the listener is woken
+ *   listener      one a runtime that listens: a channel (an eventfd; a pipe where there is none), whose
+ *                 end to read from is a source of one of its drivers; when that has an event,
+ *                 everybody who waits on the listener is woken
  *                 (On Windows handlers are threads of the system: they wake the waiters themselves,
  *                 and the source has no descriptor.)
  *   registration  (tmlrt_signal_t) one an open: which signal, and the count it has seen
@@ -35,8 +36,9 @@ typedef struct tmlrt__signal_listener {
     tmlrt_allocator_t mem;     /* constant */
     tmlrt__atomic_u32 refs;
     uint32_t          registrations; /* under the table's mutex */
-    int               fd;            /* constant: the eventfd; closed by its source */
-    bool              gone;          /* latch: the source was closed (its runtime ended) */
+    int               fd;            /* constant: of the channel; closed by its source */
+    int               to;   /* constant: what the handler writes to; fd if it is the same */
+    bool              gone; /* latch: the source was closed (its runtime ended) */
 } tmlrt__signal_listener_t;
 
 struct tmlrt_signal {
@@ -61,15 +63,17 @@ void tmlrt__signal_unlock(void);
 int  tmlrt__signal_listen(int signo);
 void tmlrt__signal_unlisten(int signo);
 
-/* A descriptor that the handler can write to and a driver can watch, or a negative error. Where the
- * handler may wake the waiters itself there is none: NO_CHANNEL. */
-int tmlrt__signal_channel(void);
-#define TMLRT__SIGNAL_NO_CHANNEL INT32_MIN
-
 /* Mutex held: the listener of a runtime of this process, or NULL. */
 tmlrt__signal_listener_t *tmlrt__signal_find(const tmlrt__host_t *host);
 
-/* Mutex held: makes the handler write to l->fd. ENOBUFS: too many runtimes listen. */
+#define TMLRT__SIGNAL_NO_CHANNEL INT32_MIN
+/* Opens l->fd and l->to, neither blocks: TMLRT_OK or the error, and then both are -1.
+ * Where the handler may wake the waiters itself there are none: NO_CHANNEL in both. */
+int tmlrt__signal_channel_open(tmlrt__signal_listener_t *l);
+/* After an event: takes out what was written, where more would not be an event else. */
+void tmlrt__signal_channel_empty(const tmlrt__signal_listener_t *l);
+
+/* Mutex held: makes the handler write to l->to. ENOBUFS: too many runtimes listen. */
 int tmlrt__signal_add(const tmlrt__host_t *host, tmlrt__signal_listener_t *l);
 /* Mutex held: it does not any more, no handler is inside. Nothing if it is not there. */
 void tmlrt__signal_remove(const tmlrt__signal_listener_t *l);

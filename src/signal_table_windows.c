@@ -119,8 +119,13 @@ void tmlrt__signal_unlisten(int signo) {
 
 /* ---- listeners ------------------------------------------------------------------------------ */
 
-int tmlrt__signal_channel(void) {
-    return TMLRT__SIGNAL_NO_CHANNEL;
+int tmlrt__signal_channel_open(tmlrt__signal_listener_t *l) {
+    l->fd = l->to = TMLRT__SIGNAL_NO_CHANNEL;
+    return TMLRT_OK;
+}
+
+void tmlrt__signal_channel_empty(const tmlrt__signal_listener_t *l) {
+    (void)l;
 }
 
 tmlrt__signal_listener_t *tmlrt__signal_find(const tmlrt__host_t *host) {

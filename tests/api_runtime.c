@@ -98,7 +98,9 @@ static void a_config_that_makes_no_sense_is_refused(void **state) {
 static void a_reactor_of_another_system_is_not_supported(void **state) {
     (void)state;
     tmlrt_config_t config = TMLRT_CONFIG_INIT;
-#if defined(__linux__)
+#if defined(TMLRT_KQUEUE_SHIM)
+    const uint32_t not_here[] = {TMLRT_REACTOR_IO_URING, TMLRT_REACTOR_IOCP};
+#elif defined(__linux__)
     const uint32_t not_here[] = {TMLRT_REACTOR_KQUEUE, TMLRT_REACTOR_IOCP};
 #elif defined(_WIN32)
     const uint32_t not_here[] = {TMLRT_REACTOR_KQUEUE, TMLRT_REACTOR_EPOLL};

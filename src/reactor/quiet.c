@@ -12,7 +12,7 @@
 
 /* Takes the SIGPIPE that is pending for this thread. */
 static void quiet__take_back(const sigset_t *pipe_only) {
-#if defined(__APPLE__)
+#if defined(__APPLE__) || defined(__OpenBSD__) /* no sigtimedwait */
     int      signo;
     sigset_t pending;
     if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1)

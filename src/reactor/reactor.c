@@ -11,12 +11,16 @@
 
 #include "epoll.h"
 #include "iocp.h"
+#include "kqueue.h"
 #include "sim.h"
 #include "simulated.h"
 #include "source.h"
 
 /* Best first. The simulations are taken only when they are asked for. */
 static const tmlrt__reactor_class_t *const reactor__candidates[] = {
+#if TMLRT__HAS_KQUEUE
+    &tmlrt__reactor_kqueue,
+#endif
 #if defined(__linux__)
     &tmlrt__reactor_epoll,
     &tmlrt__reactor_simulated,
@@ -24,7 +28,7 @@ static const tmlrt__reactor_class_t *const reactor__candidates[] = {
 #if defined(_WIN32)
     &tmlrt__reactor_iocp,
 #endif
-#if defined(TMLRT_TEST_BACKENDS) && defined(__linux__)
+#if defined(TMLRT_TEST_BACKENDS) && !defined(_WIN32)
     &tmlrt__reactor_sim,
 #endif
 };
@@ -51,7 +55,7 @@ int64_t tmlrt__driver_due(tmlrt__driver_t *d) {
 /* ---- the choice ----------------------------------------------------------------------------- */
 
 static uint32_t reactor__asked(uint32_t kind) {
-#if defined(TMLRT_TEST_BACKENDS) && defined(__linux__)
+#if defined(TMLRT_TEST_BACKENDS) && !defined(_WIN32)
     const char *test = getenv("TMLRT_TEST_REACTOR");
     if (kind == TMLRT_REACTOR_AUTO && test != NULL && strcmp(test, "sim") == 0)
         return TMLRT__REACTOR_SIM;

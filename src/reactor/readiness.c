@@ -12,7 +12,7 @@
 #include <tmlrt/net.h>
 
 #include "../fault.h"
-#include "../os.h"
+#include "../os_socket.h"
 #include "quiet.h"
 #include "transfer.h"
 
@@ -83,7 +83,7 @@ int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t 
 static int64_t readiness__message(int64_t fd, struct msghdr *m, bool write) {
     ssize_t got;
     do
-        got = write ? TMLRT__SYS(sendmsg((int)fd, m, MSG_NOSIGNAL))
+        got = write ? TMLRT__SYS(sendmsg((int)fd, m, TMLRT__MSG_QUIET))
                     : TMLRT__SYS(recvmsg((int)fd, m, 0));
     while (got < 0 && errno == EINTR);
     return readiness__answer(got);
@@ -233,7 +233,7 @@ static tmlrt__try_t readiness__accept(tmlrt__op_t *op, tmlrt__source_t *s) {
         return fd < 0 ? readiness__stopped(op, fd) : readiness__ends(op, fd);
     }
     for (int aborted = 0;;) {
-        int got = TMLRT__SYS(accept4((int)s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        int got = TMLRT__SYS(tmlrt__os_accept((int)s->fd));
         if (got >= 0) return readiness__ends(op, got);
         if (errno == EINTR) continue;
         if (readiness__would_block(errno)) return TMLRT__TRY_DRAINED;

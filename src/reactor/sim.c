@@ -7,20 +7,27 @@
  *
  * Each operation is in one list, under the latch. Who holds the driver's token waits by poll(2),
  * makes the transfers of operations whose descriptor has been ready for a random number of waits,
- * and fires them. Foreign and own descriptors are served by an epoll driver inside.
+ * and fires them. Foreign and own descriptors are served by a driver of the system's own inside.
  */
 #include "sim.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../fault.h"
 #include "../os.h"
 #include "../rand.h"
 #include "epoll.h"
+#include "kqueue.h"
 #include "readiness.h"
+
+#if TMLRT__HAS_KQUEUE
+#define SIM__INNER tmlrt__reactor_kqueue
+#else
+#define SIM__INNER tmlrt__reactor_epoll
+#endif
 
 #define SIM__AT_ONCE 4096 /* operations looked at in one wait; the others have their turn next */
 #define SIM__LATE    3    /* at most so many waits late */
@@ -53,7 +60,7 @@ static tmlrt__op_t *sim__op(tmlrt__list_t *node) {
 static int sim__create(tmlrt__driver_t **out, tmlrt__host_t *host, uint32_t index) {
     sim__driver_t *d = tmlrt__mem_zero(&host->mem, sizeof *d, TMLRT__CACHE_LINE);
     if (d == NULL) return TMLRT_ENOMEM;
-    int e = tmlrt__reactor_epoll.create(&d->inner, host, index);
+    int e = SIM__INNER.create(&d->inner, host, index);
     if (e != TMLRT_OK) {
         tmlrt__mem_put(&host->mem, d, sizeof *d, TMLRT__CACHE_LINE);
         return e;
@@ -78,14 +85,14 @@ static void sim__destroy(tmlrt__driver_t *base, bool forked) {
     /* Only tasks of other runtimes can still have something here. */
     while (!forked && (node = tmlrt__list_pop_front(&d->pending)) != NULL)
         sim__fire(sim__op(node), TMLRT_ECANCELED);
-    tmlrt__reactor_epoll.destroy(d->inner, forked);
+    SIM__INNER.destroy(d->inner, forked);
     if (!forked) tmlrt__mem_put(&base->host->mem, d, sizeof *d, TMLRT__CACHE_LINE);
 }
 
 /* ---- submitting ------------------------------------------------------------------------------ */
 
 static void sim__wake(tmlrt__driver_t *base) {
-    tmlrt__reactor_epoll.wake(sim__of(base)->inner);
+    SIM__INNER.wake(sim__of(base)->inner);
 }
 
 static int32_t sim__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
@@ -159,7 +166,7 @@ static size_t sim__look(sim__driver_t *d, bool *hurry) {
     }
     if (n == SIM__AT_ONCE) *hurry = true; /* perhaps not all of them */
     tmlrt__latch_unlock(&d->latch);
-    d->polls[n].fd = (int)tmlrt__reactor_epoll.handle(d->inner);
+    d->polls[n].fd = (int)SIM__INNER.handle(d->inner);
     d->polls[n].events = POLLIN;
     d->polls[n].revents = 0;
     return n;
@@ -224,15 +231,16 @@ static void sim__shuffle(sim__driver_t *d, size_t n) {
 }
 
 static uint32_t sim__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
-    sim__driver_t  *d = sim__of(base);
-    bool            hurry = false;
-    size_t          n = sim__look(d, &hurry);
-    int64_t         ns = hurry ? 0 : timeout_ns;
-    struct timespec limit = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
-    if (TMLRT__SYS(ppoll(d->polls, (nfds_t)n + 1, ns < 0 ? NULL : &limit, NULL)) < 0) return 0;
+    sim__driver_t *d = sim__of(base);
+    bool           hurry = false;
+    size_t         n = sim__look(d, &hurry);
+    int64_t        ns = hurry ? 0 : timeout_ns;
+    int64_t        ms = ns < 0 ? -1 : ns / 1000000 + (ns % 1000000 != 0);
+    if (ms > INT_MAX) ms = INT_MAX;
+    if (TMLRT__SYS(poll(d->polls, (nfds_t)n + 1, (int)ms)) < 0) return 0;
     uint32_t count = 0;
     d->inner->table = base->table;
-    if (d->polls[n].revents != 0) count += tmlrt__reactor_epoll.wait(d->inner, 0);
+    if (d->polls[n].revents != 0) count += SIM__INNER.wait(d->inner, 0);
     sim__shuffle(d, n);
     for (size_t i = 0; i < n; i++)
         if (sim__serve(d, i)) count++;
@@ -252,15 +260,15 @@ static bool sim__is_inner(const tmlrt__source_t *s) {
 
 static int sim__attach(tmlrt__driver_t *base, tmlrt__source_t *s) {
     if (!sim__is_inner(s)) return TMLRT_OK;
-    return tmlrt__reactor_epoll.attach(sim__of(base)->inner, s);
+    return SIM__INNER.attach(sim__of(base)->inner, s);
 }
 
 static void sim__detach(tmlrt__driver_t *base, tmlrt__source_t *s) {
-    if (sim__is_inner(s)) tmlrt__reactor_epoll.detach(sim__of(base)->inner, s);
+    if (sim__is_inner(s)) SIM__INNER.detach(sim__of(base)->inner, s);
 }
 
 static int sim__watch(tmlrt__driver_t *base, tmlrt__source_t *s, uint32_t events) {
-    return tmlrt__reactor_epoll.watch(sim__of(base)->inner, s, events);
+    return SIM__INNER.watch(sim__of(base)->inner, s, events);
 }
 
 const tmlrt__reactor_class_t tmlrt__reactor_sim = {

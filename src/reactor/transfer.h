@@ -10,7 +10,7 @@
 #ifndef TMLRT__TRANSFER_H
 #define TMLRT__TRANSFER_H
 
-#include <sys/socket.h>
+#include "../os_socket.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TMLRT__TRANSFER_LIBC 1
@@ -43,7 +43,7 @@ static inline ssize_t tmlrt__transfer_recv(int fd, void *buf, size_t size) {
 }
 
 static inline ssize_t tmlrt__transfer_send(int fd, const void *buf, size_t size) {
-    return send(fd, buf, size, MSG_NOSIGNAL);
+    return send(fd, buf, size, TMLRT__MSG_QUIET);
 }
 
 #endif

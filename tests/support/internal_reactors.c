@@ -16,8 +16,14 @@ static const struct kind {
     {"iocp, current thread", TMLRT_REACTOR_IOCP, TMLRT_FLAVOR_CURRENT_THREAD, 0},
     {"iocp, two workers", TMLRT_REACTOR_IOCP, TMLRT_FLAVOR_MULTI_THREAD, 2},
 #else
+#if !defined(__linux__) || defined(TMLRT_KQUEUE_SHIM)
+    {"kqueue, current thread", TMLRT_REACTOR_KQUEUE, TMLRT_FLAVOR_CURRENT_THREAD, 0},
+    {"kqueue, two workers", TMLRT_REACTOR_KQUEUE, TMLRT_FLAVOR_MULTI_THREAD, 2},
+#endif
+#if defined(__linux__)
     {"epoll, current thread", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_CURRENT_THREAD, 0},
     {"epoll, two workers", TMLRT_REACTOR_EPOLL, TMLRT_FLAVOR_MULTI_THREAD, 2},
+#endif
     {"sim, current thread", SIM, TMLRT_FLAVOR_CURRENT_THREAD, 0},
     {"sim, two workers", SIM, TMLRT_FLAVOR_MULTI_THREAD, 2},
 #endif
