@@ -195,6 +195,16 @@ static kqueue__changes_t kqueue__filters(const tmlrt__source_t *s, unsigned flag
     return c;
 }
 
+/* One that was told once, or that nobody waited for, is not there: that is fine. Past the fault seam:
+ * nothing else can go wrong with it but an interruption. */
+static void kqueue__delete(kqueue__driver_t *d, const tmlrt__source_t *s) {
+    const struct timespec at_once = {0, 0};
+    kqueue__changes_t     c = kqueue__filters(s, EV_DELETE);
+    struct kevent         answer[2];
+    while (kevent(d->fd, c.list, c.n, answer, c.n, &at_once) < 0 && errno == EINTR) {
+    }
+}
+
 /* Files are always ready: there would be nothing to wait for. Whether the kernel takes the other
  * kinds, it says to a filter that is disabled and goes at once. */
 static int kqueue__probe(kqueue__driver_t *d, int64_t fd) {
@@ -221,16 +231,12 @@ static int kqueue__attach(tmlrt__driver_t *base, tmlrt__source_t *s) {
     if (s->kind == TMLRT__SOURCE_FOREIGN) return kqueue__attach_foreign(kqueue__of(base), s);
     kqueue__changes_t c = kqueue__filters(s, EV_ADD | EV_CLEAR);
     int               e = kqueue__apply(kqueue__of(base), &c);
-    if (e == TMLRT_OK) return e;
-    c = kqueue__filters(s, EV_DELETE); /* one of the two may be there */
-    (void)kqueue__apply(kqueue__of(base), &c);
+    if (e != TMLRT_OK) kqueue__delete(kqueue__of(base), s); /* one of the two may be there */
     return e;
 }
 
 static void kqueue__detach(tmlrt__driver_t *base, tmlrt__source_t *s) {
-    kqueue__changes_t c = kqueue__filters(s, EV_DELETE);
-    /* One that was told once, or that nobody waited for, is not there: that is fine. */
-    (void)kqueue__apply(kqueue__of(base), &c);
+    kqueue__delete(kqueue__of(base), s);
     if (s->kind == TMLRT__SOURCE_FOREIGN)
         tmlrt__fd_bits_take(&kqueue__of(base)->foreign, (int)s->fd);
 }
