@@ -102,3 +102,42 @@ cross_check_marks() {
     done < <(find "$BUILD/aarch64/CMakeFiles/tmlrt_objects.dir" -name '*.o')
     return $bad
 }
+
+# ---- zig: a C compiler with the headers and libraries of macOS and the BSDs --------
+
+# In a virtual environment of the build folder; nothing of it runs but the compiler.
+cross_zig_install() {
+    local dir=$BUILD/zig
+    export TMLRT_ZIG=$dir/venv/bin/python ZIG_GLOBAL_CACHE_DIR=$dir/cache ZIG_LOCAL_CACHE_DIR=$dir/cache
+    [ ! -e "$dir/done" ] || return 0
+    need python3 python3-venv
+    say "installing ziglang"
+    python3 -m venv "$dir/venv" >&2 || die "python3 -m venv does not work"
+    "$TMLRT_ZIG" -m pip install -q --disable-pip-version-check 'ziglang>=0.16' >&2 ||
+        die "pip cannot install ziglang"
+    touch "$dir/done"
+}
+
+# cross_zig TARGET SYSTEM PROCESSOR: CMake's arguments for it. The tools are programs of their own
+# there, so each target has some in build/zig.
+cross_zig() {
+    local target=$1 dir=$BUILD/zig/$1 tool
+    mkdir -p "$dir"
+    for tool in cc ar ranlib; do
+        printf '#!/bin/sh\nexec bash "%s" %s %s "$@"\n' "$ROOT/cmake/zig.sh" "$target" $tool >"$dir/$tool"
+        chmod +x "$dir/$tool"
+    done
+    cross_common "$dir"
+    printf '%s\n' "-DCMAKE_SYSTEM_NAME=$2" "-DCMAKE_SYSTEM_PROCESSOR=$3" \
+        "-DCMAKE_C_COMPILER=$dir/cc" "-DCMAKE_ASM_COMPILER=$dir/cc" \
+        "-DCMAKE_AR=$dir/ar" "-DCMAKE_RANLIB=$dir/ranlib" \
+        -DCMAKE_INSTALL_NAME_TOOL=/bin/true -DCMAKE_SKIP_RPATH=ON -DCMAKE_C_COMPILER_WORKS=ON
+    [ "$2" != Darwin ] || printf '%s\n' -DCMAKE_OSX_SYSROOT= -DCMAKE_OSX_DEPLOYMENT_TARGET=
+}
+
+# The oldest systems that are meant: what is newer must be looked for at run time.
+cross_macos_arm64() { cross_zig aarch64-macos.11.0 Darwin arm64; }
+cross_macos_x86_64() { cross_zig x86_64-macos.10.15 Darwin x86_64; }
+cross_freebsd() { cross_zig x86_64-freebsd FreeBSD amd64; }
+cross_netbsd() { cross_zig x86_64-netbsd NetBSD amd64; }
+cross_openbsd() { cross_zig x86_64-openbsd OpenBSD amd64; }

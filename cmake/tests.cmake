@@ -12,6 +12,9 @@ file(GLOB tests_internal CONFIGURE_DEPENDS "${tests_dir}/test_*.c" "${tests_dir}
     "${tests_dir}/stress_*.c" "${tests_dir}/regress_*.c")
 file(GLOB tests_api CONFIGURE_DEPENDS "${tests_dir}/api_*.c")
 file(GLOB support_all CONFIGURE_DEPENDS "${tests_dir}/support/*.c")
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    list(REMOVE_ITEM tests_internal "${tests_dir}/test_cgroup.c")
+endif()
 set(support_api ${support_all})
 list(FILTER support_api EXCLUDE REGEX "/internal_[^/]*\\.c$")
 

@@ -14,7 +14,7 @@ int tmlrt__os_last_error(void) {
 
 /* Nobody is inherited and nobody blocks. Where these are calls of their own another thread may fork
  * in between; there is no better way. */
-#if !defined(SOCK_NONBLOCK) || !defined(SOCK_CLOEXEC)
+#if defined(__APPLE__)
 static int socket__prepare(int fd) {
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return -1;
     return fcntl(fd, F_SETFL, O_NONBLOCK);

@@ -193,7 +193,7 @@ static void bad_arguments_are_refused(void **state) {
     tmlrt_udp_options_t options = TMLRT_UDP_OPTIONS_INIT;
     tmlrt_sock_t       *sock = NULL, *listener;
     tmlrt_op_t          op = TMLRT_OP_INIT;
-    char                c;
+    char                c = 0;
     assert_int_equal(tmlrt_udp_open(rt, NULL, NULL, &sock), TMLRT_EINVAL);
     assert_int_equal(tmlrt_udp_open(rt, &none, NULL, &sock), TMLRT_EINVAL);
     assert_int_equal(tmlrt_udp_open(rt, &addr, NULL, NULL), TMLRT_EINVAL);

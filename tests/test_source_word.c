@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -208,7 +208,7 @@ static tmlrt__driver_t *driver_for(tmlrt__host_t *host) {
 
 static tmlrt__source_t *source_in(tmlrt__driver_t *d) {
     tmlrt__source_t *s = NULL;
-    int              fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int              fd = socket(AF_INET, SOCK_STREAM, 0);
     require(fd >= 0);
     require(tmlrt__source_open(&s, d, TMLRT__SOURCE_STREAM, fd, 0, NULL) == TMLRT_OK);
     return s;

@@ -37,8 +37,15 @@ static const struct sockaddr *sys_addr(const tmlrt_addr_t *addr) {
     return (const struct sockaddr *)(const void *)addr->storage_;
 }
 
+/* -1 where there is no such family. */
+static int raw_socket(const tmlrt_addr_t *addr) {
+    int fd = socket(sys_addr(addr)->sa_family, SOCK_STREAM, 0);
+    require(fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) == 0);
+    return fd;
+}
+
 int raw_connect(const tmlrt_addr_t *addr) {
-    int fd = socket(sys_addr(addr)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = raw_socket(addr);
     require(fd >= 0);
     require(connect(fd, sys_addr(addr), addr->length_) == 0);
     return fd;
@@ -48,7 +55,7 @@ int raw_connect(const tmlrt_addr_t *addr) {
 static int raw_bind(const char *host, tmlrt_addr_t *addr) {
     require(tmlrt_addr_parse(addr, host) == TMLRT_OK);
     socklen_t size = addr->length_;
-    int       fd = socket(sys_addr(addr)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int       fd = raw_socket(addr);
     if (fd < 0 || bind(fd, sys_addr(addr), size) != 0) {
         if (fd >= 0) close(fd);
         return -1;
@@ -66,14 +73,14 @@ tmlrt_addr_t refusing_addr(int *fd) {
 
 /* How many wait to be accepted: what a listening socket tells as unacknowledged. */
 static unsigned connections_queued(int listener) {
-#if defined(_WIN32)
-    (void)listener;
-    return 1; /* the connect has returned; there is nobody to ask */
-#else
+#if defined(__linux__)
     struct tcp_info info;
     socklen_t       size = sizeof info;
     require(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
     return info.tcpi_unacked;
+#else
+    (void)listener; /* elsewhere one whose connect has returned is there */
+    return 1;
 #endif
 }
 
