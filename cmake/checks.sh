@@ -32,6 +32,10 @@ clang       900 clang: build and tests
 asan       1200 AddressSanitizer, LeakSanitizer and UBSan: tests
 tsan       1200 ThreadSanitizer: tests
 aarch64    1500 AArch64 under emulation: tests
+i386        600 32 bits: tests
+musl        600 musl instead of glibc: tests
+macos       900 macOS arm64 and x86-64, built and linked, not run
+bsd         900 FreeBSD and OpenBSD built and linked, NetBSD's library; not run
 kqueue      600 the kqueue backend on Linux, over a shim: tests
 models      600 the weak-memory models
 fuzz        400 each fuzzer for a few seconds (clang, libFuzzer)
@@ -171,6 +175,54 @@ step_aarch64() {
     cross_check_marks
     TMLRT_TEST_SLOW=1 TMLRT_TEST_SCALE=${TMLRT_TEST_SCALE:-$sanitizer_scale} \
         TMLRT_EXAMPLE_LAUNCHER=${launcher//;/ } cross_counts aarch64 -j2
+}
+
+step_i386() {
+    # shellcheck source=cmake/cross.sh
+    . "$ROOT/cmake/cross.sh"
+    # Not gcc-multilib: it would remove the compilers for other machines.
+    need cmake ninja-build python3 gcc-12 gcc-12-multilib
+    cross_build i386 -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    cross_counts i386 -j2
+}
+
+step_musl() {
+    # shellcheck source=cmake/cross.sh
+    . "$ROOT/cmake/cross.sh"
+    need cmake ninja-build python3 musl-tools
+    cross_build musl -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    cross_counts musl -j2
+}
+
+# Library, tests and examples with warnings as errors. What was built: one line each.
+built_only() {
+    local name=$1
+    cross_build "$name" -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    printf '%s: %s\n' "$name" "$(find "$BUILD/$name/tests" "$BUILD/$name/examples" -maxdepth 1 \
+        -type f | wc -l) programs built and linked, none run"
+}
+
+step_macos() {
+    # shellcheck source=cmake/cross.sh
+    . "$ROOT/cmake/cross.sh"
+    need cmake ninja-build
+    cross_zig_install
+    built_only macos_arm64
+    built_only macos_x86_64
+}
+
+# The C library that the toolchain has for linking against NetBSD lacks kevent, so only the library
+# is linked there.
+step_bsd() {
+    # shellcheck source=cmake/cross.sh
+    . "$ROOT/cmake/cross.sh"
+    need cmake ninja-build
+    cross_zig_install
+    built_only freebsd
+    built_only openbsd
+    cross_build netbsd -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTMLRT_BUILD_TESTS=OFF \
+        -DTMLRT_BUILD_EXAMPLES=OFF
+    echo "netbsd: the library built and linked"
 }
 
 # What this shows and what it does not: tests/shim/kqueue/sys/event.h.

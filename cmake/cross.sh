@@ -81,6 +81,22 @@ cross_aarch64() {
         -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc
 }
 
+# The 32-bit libraries of this machine's own compiler; the kernel's headers are those of 64 bits.
+cross_i386() {
+    local flags="-m32 -march=i686 -msse2 -mfpmath=sse -Wno-psabi -idirafter /usr/include/x86_64-linux-gnu"
+    cross_common "$BUILD/i386"
+    printf '%s\n' -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=i686 -DCMAKE_C_COMPILER=gcc-12 \
+        "-DCMAKE_C_FLAGS=$flags" "-DCMAKE_ASM_FLAGS=$flags"
+}
+
+# musl's headers first; the kernel's are where glibc's are.
+cross_musl() {
+    local flags="-idirafter /usr/include -idirafter /usr/include/$(uname -m)-linux-gnu"
+    cross_common "$BUILD/musl"
+    printf '%s\n' -DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=$(uname -m)" \
+        -DCMAKE_C_COMPILER=musl-gcc "-DCMAKE_C_FLAGS=$flags" "-DCMAKE_ASM_FLAGS=$flags"
+}
+
 # cross_build NAME CMAKE-ARGUMENT...: the tree for the toolchain cross_NAME, with cmocka for it.
 cross_build() {
     local name=$1 text toolchain cmocka

@@ -16,13 +16,13 @@
 #define ADDR__HOST_MAX 64 /* the longest IPv6 text is 45 bytes, a zone's name 15 */
 
 int tmlrt__addr_family(const tmlrt_addr_t *addr) {
-    struct sockaddr_storage s;
-    if (addr->length_ < sizeof s.ss_family || addr->length_ > sizeof addr->storage_)
+    struct sockaddr s;
+    if (addr->length_ < offsetof(struct sockaddr, sa_data) || addr->length_ > sizeof addr->storage_)
         return AF_UNSPEC;
     memcpy(&s, addr->storage_, sizeof s);
-    if (s.ss_family == AF_INET && addr->length_ == sizeof(struct sockaddr_in)) return AF_INET;
-    if (s.ss_family == AF_INET6 && addr->length_ == sizeof(struct sockaddr_in6)) return AF_INET6;
-    if (s.ss_family == AF_UNIX && addr->length_ <= sizeof(struct sockaddr_un)) return AF_UNIX;
+    if (s.sa_family == AF_INET && addr->length_ == sizeof(struct sockaddr_in)) return AF_INET;
+    if (s.sa_family == AF_INET6 && addr->length_ == sizeof(struct sockaddr_in6)) return AF_INET6;
+    if (s.sa_family == AF_UNIX && addr->length_ <= sizeof(struct sockaddr_un)) return AF_UNIX;
     return AF_UNSPEC;
 }
 
@@ -34,6 +34,12 @@ void tmlrt__addr_blank(tmlrt_addr_t *addr, socklen_t *size) {
 void tmlrt__addr_set(tmlrt_addr_t *addr, const void *sys, size_t size) {
     memset(addr, 0, sizeof *addr);
     memcpy(addr->storage_, sys, size);
+#if !defined(__linux__) && !defined(_WIN32)
+    struct sockaddr s; /* an address knows its own length there, as the kernel will say it too */
+    memcpy(&s, addr->storage_, sizeof s);
+    s.sa_len = (unsigned char)size;
+    memcpy(addr->storage_, &s, sizeof s);
+#endif
     addr->length_ = (uint32_t)size;
 }
 

@@ -11,8 +11,9 @@
 
 #include "os_socket.h"
 
-_Static_assert(sizeof(((tmlrt_addr_t *)0)->storage_) >= sizeof(struct sockaddr_storage),
-               "an address holds every sockaddr");
+_Static_assert(sizeof(((tmlrt_addr_t *)0)->storage_) >= sizeof(struct sockaddr_un) &&
+                   sizeof(((tmlrt_addr_t *)0)->storage_) >= sizeof(struct sockaddr_in6),
+               "an address holds every sockaddr of the kinds that there are");
 
 static inline struct sockaddr *tmlrt__addr_sys(tmlrt_addr_t *addr) {
     return (struct sockaddr *)(void *)addr->storage_;

@@ -69,7 +69,7 @@ struct tmlrt_chan {
 
 enum { CHAN__SEND, CHAN__RECV };
 
-#if !defined(TMLRT_MODEL)
+#if !defined(TMLRT_MODEL) && SIZE_MAX > UINT32_MAX /* on 32 bits they may share one: only slower */
 _Static_assert(sizeof(chan__side_t) % TMLRT__CACHE_LINE == 0, "a side is whole lines");
 _Static_assert(offsetof(struct tmlrt_chan, send) % TMLRT__CACHE_LINE == 0, "and begins with one");
 #endif

@@ -309,7 +309,7 @@ static void net__try_end(tmlrt__source_t *s, uint32_t dir, uint64_t seen, int64_
 static int64_t net__try(tmlrt_sock_t *sock, uint32_t dir, const void *out, void *in, size_t size) {
     int64_t n = tmlrt__sock_check_bytes(sock, dir);
     if (n != TMLRT_OK) return n;
-    if ((out == NULL && in == NULL && size != 0) || size > INT64_MAX) return TMLRT_EINVAL;
+    if ((out == NULL && in == NULL && size != 0) || size > SIZE_MAX / 2) return TMLRT_EINVAL;
     tmlrt__source_t *s = &sock->source;
     uint64_t         seen;
     tmlrt__sw_is_t   is = tmlrt__sw_claim(&s->word[dir], &seen);

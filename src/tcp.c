@@ -51,7 +51,7 @@ static int tcp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_soc
 
 static int tcp__prepare_bytes(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
                               const void *buf, size_t size) {
-    bool bad = (buf == NULL && size != 0) || size > INT64_MAX;
+    bool bad = (buf == NULL && size != 0) || size > SIZE_MAX / 2;
     int  e = tcp__prepare(pub, cls, sock, tmlrt__sock_check_bytes(sock, cls->dir), bad);
     if (e != TMLRT_OK) return e;
     tmlrt__op(pub)->u.io.buf = (void *)(uintptr_t)buf;
@@ -73,10 +73,10 @@ int tmlrt_op_write(tmlrt_op_t *op, tmlrt_sock_t *sock, const void *buf, size_t s
 
 static bool tcp__pieces_are_bad(const tmlrt_iovec_t *iov, size_t n) {
     if (iov == NULL || n == 0 || n > TCP__PIECES_MAX) return true;
-    uint64_t size = 0;
+    size_t size = 0;
     for (size_t i = 0; i < n; i++) {
         if (iov[i].base == NULL && iov[i].size != 0) return true;
-        if (iov[i].size > (uint64_t)INT64_MAX - size) return true;
+        if (iov[i].size > SIZE_MAX / 2 - size) return true;
         size += iov[i].size;
     }
     return false;

@@ -113,7 +113,7 @@ static const tmlrt__io_class_t udp__recv_from =
 static int udp__prepare(tmlrt_op_t *pub, const tmlrt__io_class_t *cls, tmlrt_sock_t *sock,
                         const void *buf, size_t size, const tmlrt_addr_t *addr) {
     int e = tmlrt__sock_check(sock, TMLRT__SOURCE_DATAGRAM);
-    if (e == TMLRT_OK && ((buf == NULL && size != 0) || size > INT64_MAX)) e = TMLRT_EINVAL;
+    if (e == TMLRT_OK && ((buf == NULL && size != 0) || size > SIZE_MAX / 2)) e = TMLRT_EINVAL;
     if (e != TMLRT_OK) return tmlrt__op_prepare_failed(pub, e);
     e = tmlrt__op_prepare(pub, &cls->op);
     if (e != TMLRT_OK) return e;

@@ -176,13 +176,13 @@ static void a_million_small_blocks_cost_little_more_than_their_size(void **state
     for (int i = 0; i < N; i++) {
         void **block = tmlrt__heap_get(heap, &cache, 224, &cls);
         assert_non_null(block);
-        block[1] = list;
+        block[2] = list;
         list = block;
     }
     assert_true(tmlrt__load_relaxed(&c.bytes) < 226 * (size_t)N);
     while (list != NULL) {
         void **block = list;
-        list = block[1];
+        list = block[2];
         tmlrt__heap_put(heap, &cache, block, cls);
     }
     tmlrt__heap_flush(heap, &cache);
