@@ -35,7 +35,7 @@ aarch64    1500 AArch64 under emulation: tests
 i386        600 32 bits: tests
 musl        600 musl instead of glibc: tests
 macos       900 macOS arm64 and x86-64, built and linked, not run
-bsd         900 FreeBSD and OpenBSD built and linked, NetBSD's library; not run
+bsd         900 FreeBSD and OpenBSD built and linked, of NetBSD the library; not run
 kqueue      600 the kqueue backend on Linux, over a shim: tests
 models      600 the weak-memory models
 fuzz        400 each fuzzer for a few seconds (clang, libFuzzer)

@@ -91,7 +91,8 @@ cross_i386() {
 
 # musl's headers first; the kernel's are where glibc's are.
 cross_musl() {
-    local flags="-idirafter /usr/include -idirafter /usr/include/$(uname -m)-linux-gnu"
+    local flags
+    flags="-idirafter /usr/include -idirafter /usr/include/$(uname -m)-linux-gnu"
     cross_common "$BUILD/musl"
     printf '%s\n' -DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=$(uname -m)" \
         -DCMAKE_C_COMPILER=musl-gcc "-DCMAKE_C_FLAGS=$flags" "-DCMAKE_ASM_FLAGS=$flags"
