@@ -133,3 +133,7 @@ tmlrt__fiber_start:
     .seh_endproc
 
 #endif
+
+#ifdef __ELF__
+    .section .note.GNU-stack, "", %progbits
+#endif

@@ -250,7 +250,7 @@ void udp_open(thing_t *t) {
     tmlrt_addr_t addr = loopback();
     require(tmlrt_udp_open(t->rt, &addr, NULL, &t->sock) == TMLRT_OK);
     require(tmlrt_sock_local_addr(t->sock, &t->addr) == TMLRT_OK);
-    t->peer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    t->peer = socket(AF_INET, SOCK_DGRAM, 0);
     require(t->peer >= 0);
 }
 
