@@ -74,7 +74,8 @@ typedef struct tmlrt_config {
     uint64_t seed;    /* of every pseudo-random choice; 0: from the clock; TMLRT_SEED. With the
                          virtual clock: the run is replayed, see tmlrt/replay.h */
     uint32_t pin_workers; /* 1: worker i stays on the i-th CPU of the process's mask, 2: not;
-                             TMLRT_AFFINITY=1|0; default not */
+                             TMLRT_AFFINITY=1|0; default not. A hint: no effect on macOS, OpenBSD
+                             and NetBSD */
     uint32_t watchdog_ms; /* report a poll that lasts longer; UINT32_MAX: never; default 1,000;
                              TMLRT_WATCHDOG_MS */
     const char              *thread_name; /* prefix of at most 10 bytes; TMLRT_THREAD_NAME;

@@ -32,7 +32,9 @@ static const struct kind {
 static int current = -1;
 
 bool reactor_next(void) {
-    return ++current < (int)(sizeof kinds / sizeof *kinds);
+    if (++current >= (int)(sizeof kinds / sizeof *kinds)) return false;
+    printf("[ REACTOR  ] %s\n", reactor_name());
+    return true;
 }
 
 const char *reactor_name(void) {
