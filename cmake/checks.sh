@@ -183,7 +183,9 @@ step_i386() {
     # Not gcc-multilib: it would remove the compilers for other machines.
     need cmake ninja-build python3 gcc-12 gcc-12-multilib
     cross_build i386 -DCMAKE_BUILD_TYPE=RelWithDebInfo
-    cross_counts i386 -j2
+    # The layouts that TML's compiler is told of are those of 64 bits.
+    say "left out on 32 bits: the tests of TML's drop-in part"
+    cross_counts i386 -j2 -E '^(api_tml_|example_tml|test_tml)'
 }
 
 step_musl() {
