@@ -193,7 +193,8 @@ step_musl() {
     . "$ROOT/cmake/cross.sh"
     need cmake ninja-build python3 musl-tools
     cross_build musl -DCMAKE_BUILD_TYPE=RelWithDebInfo
-    cross_counts musl -j2
+    say "left out with musl: example_tml, which links with the compiler of glibc"
+    cross_counts musl -j2 -E '^example_tml$'
 }
 
 # Library, tests and examples with warnings as errors. What was built: one line each.

@@ -60,7 +60,7 @@ static int with_memory(int n) {
     size_t page = tmlrt__os_page();
     for (int i = 0; i < n; i++) {
         unsigned char in = 0;
-        require(mincore(out[i]->high - page, page, &in) == 0);
+        require(mincore(out[i]->high - page, page, (void *)&in) == 0);
         count += in & 1;
     }
     return count;
