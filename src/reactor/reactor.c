@@ -22,8 +22,7 @@ static const tmlrt__reactor_class_t *const reactor__candidates[] = {
     &tmlrt__reactor_kqueue,
 #endif
 #if defined(__linux__)
-    &tmlrt__reactor_epoll,
-    &tmlrt__reactor_simulated,
+    &tmlrt__reactor_epoll,  &tmlrt__reactor_simulated,
 #endif
 #if defined(_WIN32)
     &tmlrt__reactor_iocp,
