@@ -81,10 +81,10 @@ answers() {
 aarch64() {
     need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     need_build
-    build_tree aarch64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    build_tree ir-aarch64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
         -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         -DTMLRT_BUILD_TESTS=OFF -DTMLRT_BUILD_EXAMPLES=OFF
-    installed "$BUILD/aarch64"
+    installed "$BUILD/ir-aarch64"
     local libdir emulator optimise program libs
     libdir=$(cd "$(pkg-config --variable=libdir tmlrt)" && pwd)
     emulator=(qemu-aarch64-static -L /usr/aarch64-linux-gnu -E "LD_LIBRARY_PATH=$libdir")

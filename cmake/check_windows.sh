@@ -10,38 +10,20 @@
 set -euo pipefail
 # shellcheck source=cmake/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix wine64 wine dpkg-dev cmake ninja-build
+# shellcheck source=cmake/cross.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cross.sh"
+need gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix wine64 wine cmake ninja-build
 
 deps=$BUILD/windows-deps
 toolchain=$ROOT/cmake/mingw.cmake
 mkdir -p "$deps"
 
-# The distribution's sources, without a change to the system's list of them.
-fetch_cmocka() {
-    local parts=$deps/sources.d file
-    mkdir -p "$parts" "$deps/lists/partial"
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [ ! -e "$file" ] || sed -n 's/^deb /deb-src /p' "$file" >"$parts/$(basename "$file").list"
-    done
-    for file in /etc/apt/sources.list.d/*.sources; do
-        [ ! -e "$file" ] || sed 's/^Types:.*/Types: deb-src/' "$file" >"$parts/$(basename "$file")"
-    done
-    local options=(-qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$parts"
-        -o "Dir::State::Lists=$deps/lists" -o "APT::Sandbox::User=root")
-    apt-get "${options[@]}" update >&2 || die "no list of source packages"
-    (cd "$deps" && apt-get "${options[@]}" source --download-only cmocka >&2) ||
-        die "no source package of cmocka"
-}
-
 build_cmocka() {
     [ ! -e "$deps/cmocka/lib/libcmocka-static.a" ] || return 0
     say "building cmocka for Windows"
-    fetch_cmocka
-    mkdir -p "$deps/cmocka-source"
-    tar -xf "$deps"/cmocka_*.orig.tar.* -C "$deps/cmocka-source" --strip-components=1 \
-        --exclude='*.asc' || die "cmocka's source cannot be unpacked"
+    cmocka_source
     {
-        cmake -S "$deps/cmocka-source" -B "$deps/cmocka-build" -G Ninja \
+        cmake -S "$BUILD/cmocka/source" -B "$deps/cmocka-build" -G Ninja \
             -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_BUILD_TYPE=Release \
             -DWITH_STATIC_LIB=ON -DUNIT_TESTING=OFF -DWITH_EXAMPLES=OFF \
             -DCMAKE_POLICY_VERSION_MINIMUM=3.5 -DCMAKE_INSTALL_PREFIX="$deps/cmocka"

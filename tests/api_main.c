@@ -212,7 +212,8 @@ static void what_cannot_run_is_told(void **state) {
     program_t      s = {0};
     tmlrt_config_t config = TMLRT_CONFIG_INIT;
     config.workers = TMLRT_MAX_WORKERS + 1;
-    assert_int_equal(WEXITSTATUS(run(s, type_of(&s), &config, 0)), TMLRT_EXIT_RUNTIME);
+    int status = run(s, type_of(&s), &config, 0);
+    assert_int_equal(WEXITSTATUS(status), TMLRT_EXIT_RUNTIME);
     assert_int_equal(tmlrt_main(NULL, NULL, NULL), TMLRT_EXIT_RUNTIME);
     tmlrt_runtime_t *rt;
     assert_int_equal(tmlrt_runtime_default(&rt), TMLRT_OK);

@@ -22,7 +22,7 @@ enum { PLACES = sizeof places / sizeof *places };
 
 static void each_descriptor_goes_in_once_until_it_is_taken_out(void **state) {
     (void)state;
-    tmlrt__fd_bits_t b = {0};
+    tmlrt__fd_bits_t b = {.chunk = {NULL}};
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < PLACES; i++)
             assert_int_equal(tmlrt__fd_bits_put(&b, &tmlrt__mem_default, places[i]), TMLRT_OK);
@@ -36,7 +36,7 @@ static void each_descriptor_goes_in_once_until_it_is_taken_out(void **state) {
 
 static void one_that_is_taken_out_leaves_its_neighbours(void **state) {
     (void)state;
-    tmlrt__fd_bits_t b = {0};
+    tmlrt__fd_bits_t b = {.chunk = {NULL}};
     for (int fd = 0; fd < 200; fd++)
         assert_int_equal(tmlrt__fd_bits_put(&b, &tmlrt__mem_default, fd), TMLRT_OK);
     tmlrt__fd_bits_take(&b, 100);
@@ -48,7 +48,7 @@ static void one_that_is_taken_out_leaves_its_neighbours(void **state) {
 
 static void no_memory_is_an_error_and_changes_nothing(void **state) {
     (void)state;
-    tmlrt__fd_bits_t b = {0};
+    tmlrt__fd_bits_t b = {.chunk = {NULL}};
     tmlrt__fault_arm(TMLRT__FAULT_ALLOC, 1, false, 0);
     assert_int_equal(tmlrt__fd_bits_put(&b, &tmlrt__mem_default, 5), TMLRT_ENOMEM);
     tmlrt__fault_disarm();

@@ -12,7 +12,7 @@
 #ifndef TESTS_SUPPORT_KINDS_H
 #define TESTS_SUPPORT_KINDS_H
 
-#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,7 +66,7 @@ struct thing {
     tmlrt_subscription_t *sub[2];
     tmlrt_watch_t        *watch;
     tmlrt_task_t         *task;
-    sem_t                 told; /* of the job that it is */
+    atomic_bool           told; /* of the job that it is */
     void                 *value;
     tmlrt_sock_t         *sock, *sock2, *out[WHOS];
     tmlrt_addr_t          addr, addrs[WHOS][8];

@@ -5,7 +5,6 @@
 #include "kinds_io.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,8 +36,7 @@ static void *fiber_until_told(void *arg) {
 
 static void *job_until_told(void *arg) {
     thing_t *t = arg;
-    while (sem_wait(&t->told) != 0) {
-    }
+    wait_until(atomic_load(&t->told));
     return &t->value;
 }
 
@@ -49,7 +47,7 @@ void join_prepare(thing_t *t, int who) {
         if (t->kind->n == 0) {
             require(tmlrt_go(t->rt, fiber_until_told, t, NULL, &t->task) == TMLRT_OK);
         } else {
-            require(sem_init(&t->told, 0, 0) == 0);
+            atomic_store(&t->told, false);
             require(tmlrt_spawn_blocking(t->rt, job_until_told, t, TMLRT_BLOCKING_GENERAL, NULL,
                                          &t->task) == TMLRT_OK);
         }
@@ -63,7 +61,7 @@ void join_give(thing_t *t) {
     if (t->kind->n == 0)
         require(tmlrt_notify_one(&t->notify) == TMLRT_OK);
     else
-        require(sem_post(&t->told) == 0);
+        atomic_store(&t->told, true);
 }
 
 void join_ended(thing_t *t, int who, int64_t result) {
@@ -283,7 +281,7 @@ void udp_close(thing_t *t) {
 /* ---- a foreign descriptor ----------------------------------------------------------------------------- */
 
 void fd_open(thing_t *t) {
-    require(pipe2(t->fd, O_CLOEXEC | O_NONBLOCK) == 0);
+    require(pipe(t->fd) == 0);
     require(tmlrt_fd_open(t->rt, t->fd[0], &t->reg) == TMLRT_OK);
 }
 
