@@ -15,7 +15,7 @@ set -euo pipefail
 need gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix wine64 wine cmake ninja-build
 
 deps=$BUILD/windows-deps
-toolchain=$ROOT/cmake/mingw.cmake
+mingw=$ROOT/cmake/mingw.cmake
 mkdir -p "$deps"
 
 build_cmocka() {
@@ -24,7 +24,7 @@ build_cmocka() {
     cmocka_source
     {
         cmake -S "$BUILD/cmocka/source" -B "$deps/cmocka-build" -G Ninja \
-            -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_BUILD_TYPE=Release \
+            -DCMAKE_TOOLCHAIN_FILE="$mingw" -DCMAKE_BUILD_TYPE=Release \
             -DWITH_STATIC_LIB=ON -DUNIT_TESTING=OFF -DWITH_EXAMPLES=OFF \
             -DCMAKE_POLICY_VERSION_MINIMUM=3.5 -DCMAKE_INSTALL_PREFIX="$deps/cmocka"
         cmake --build "$deps/cmocka-build"
@@ -55,7 +55,7 @@ wineserver_end() {
 }
 
 build_cmocka
-build_tree windows -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+build_tree windows -DCMAKE_TOOLCHAIN_FILE="$mingw" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DTMLRT_BUILD_EXAMPLES=OFF "-DCMOCKA_INCLUDE_DIR=$deps/cmocka/include" \
     "-DCMOCKA_LIBRARY=$deps/cmocka/lib/libcmocka-static.a" \
     "-DTMLRT_TEST_LAUNCHER=bash;$ROOT/cmake/wine.sh"
@@ -103,7 +103,7 @@ cmake --install "$BUILD/windows" --prefix "$work/first" >"$work/install.log" ||
     { cat "$work/install.log" && exit 1; }
 mv "$work/first" "$work/moved"
 cp -r "$ROOT/cmake/consumer" "$work/source"
-cmake -S "$work/source" -B "$work/cmake" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$toolchain" \
+cmake -S "$work/source" -B "$work/cmake" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$mingw" \
     -Dtmlrt_DIR="$work/moved/lib/cmake/tmlrt" \
     -DCMAKE_EXE_LINKER_FLAGS=-static >"$work/cmake.log" 2>&1 ||
     { cat "$work/cmake.log" && exit 1; }

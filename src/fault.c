@@ -73,8 +73,8 @@ bool tmlrt__fault_point(tmlrt__fault_kind_t kind) {
 static size_t fault__name(const char *call) {
     size_t n = strcspn(call, "(");
     bool   waits = strncmp(call, "epoll_", 6) == 0 && strncmp(call, "epoll_c", 7) != 0;
-    return waits || strncmp(call, "syscall", 7) == 0 || strncmp(call, "ppoll", 5) == 0 ||
-                   strncmp(call, "nanosleep", 9) == 0
+    return waits || strncmp(call, "syscall", 7) == 0 || strncmp(call, "kevent", 6) == 0 ||
+                   strncmp(call, "ppoll", 5) == 0 || strncmp(call, "nanosleep", 9) == 0
                ? 0
                : n;
 }
