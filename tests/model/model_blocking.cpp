@@ -83,7 +83,14 @@ int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
     *out = task;
     return TMLRT_OK;
 }
-void  tmlrt__task_undo(tmlrt_task_t *) {}
+int tmlrt__task_enter(tmlrt_task_t *, bool) {
+    return TMLRT_OK;
+}
+void tmlrt__task_undo(tmlrt_task_t *, bool) {}
+void tmlrt__task_publish(tmlrt_task_t *task, tmlrt_task_t **handle) {
+    if (handle != NULL) *handle = task;
+    tmlrt__state_init_started(&task->state, handle != NULL);
+}
 void *tmlrt__task_state(tmlrt_task_t *task) {
     return ((model_job *)task)->state;
 }
