@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -71,16 +71,14 @@ tmlrt_addr_t refusing_addr(int *fd) {
     return addr;
 }
 
-/* How many wait to be accepted: what a listening socket tells as unacknowledged. */
-static unsigned connections_queued(int listener) {
-#if defined(__linux__)
-    struct tcp_info info;
-    socklen_t       size = sizeof info;
-    require(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
-    return info.tcpi_unacked;
+/* Returns once a connection waits to be accepted. */
+static void await_connection(int listener) {
+#if defined(_WIN32)
+    (void)listener; /* the connect has returned; there is nobody to ask */
 #else
-    (void)listener; /* elsewhere one whose connect has returned is there */
-    return 1;
+    struct pollfd p = {listener, POLLIN, 0};
+    while (poll(&p, 1, -1) != 1) {
+    }
 #endif
 }
 
@@ -90,7 +88,7 @@ bool hanging_addr(const char *host, tmlrt_addr_t *addr, int fds[2]) {
     require(listen(fds[0], 0) == 0);
     /* The queue takes one; whoever comes once it is there finds it full. */
     fds[1] = raw_connect(addr);
-    wait_until(connections_queued(fds[0]) > 0);
+    await_connection(fds[0]);
     return true;
 }
 
