@@ -173,7 +173,7 @@ step_aarch64() {
     local launcher="qemu-aarch64-static;-L;/usr/aarch64-linux-gnu"
     cross_build aarch64 -DTMLRT_TEST_TIMEOUT=300 "-DTMLRT_TEST_LAUNCHER=$launcher"
     cross_check_marks
-    TMLRT_TEST_SLOW=1 TMLRT_TEST_SCALE=${TMLRT_TEST_SCALE:-$sanitizer_scale} \
+    TMLRT_TEST_SLOW=1 TMLRT_TEST_EMULATED=1 TMLRT_TEST_SCALE=${TMLRT_TEST_SCALE:-$sanitizer_scale} \
         TMLRT_EXAMPLE_LAUNCHER=${launcher//;/ } cross_counts aarch64 -j2
 }
 
