@@ -22,7 +22,7 @@ static tmlrt_chan_t *chan_of(size_t capacity) {
     return ch;
 }
 
-static int send(tmlrt_chan_t *ch, int v) {
+static int send_one(tmlrt_chan_t *ch, int v) {
     return tmlrt_chan_try_send(ch, &v);
 }
 
@@ -160,10 +160,10 @@ static void a_cancelled_fiber_gets_no_more_items(void **state) {
     tmlrt_task_t    *task;
     assert_ok(tmlrt_go(rt, recv_until_cancelled, ch, NULL, &task));
     for (int i = 0; i < 1000; i++)
-        assert_ok(send(ch, i));
+        assert_ok(send_one(ch, i));
     assert_ok(tmlrt_task_abort(task));
     while (tmlrt_task_is_finished(task) == 0)
-        assert_ok(send(ch, 0));
+        assert_ok(send_one(ch, 0));
     tmlrt_task_release(task);
     tmlrt_chan_release(ch);
     assert_ok(tmlrt_runtime_destroy(rt));

@@ -17,10 +17,11 @@
 
 #include <cmocka.h>
 
+#include "support/skip.h"
 #include "support/random.h"
 #include "support/unit.h"
 
-#define FAR INT64_C(3600000000000)
+#define FAR_AWAY INT64_C(3600000000000)
 
 static tmlrt_runtime_t *rt; /* two workers; of the group */
 static tally_t          tally;
@@ -69,7 +70,7 @@ typedef struct marks {
 static void *lingers(void *arg) {
     marks_t *m = arg;
     atomic_fetch_add(&m->begun, 1);
-    if (tmlrt_sleep(FAR) == TMLRT_ECANCELED) atomic_fetch_add(&m->cancelled, 1);
+    if (tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED) atomic_fetch_add(&m->cancelled, 1);
     require(tmlrt_cancelled() == TMLRT_ECANCELED);
     require(tmlrt_shield_begin() == TMLRT_OK);
     for (int i = 0; i < 20; i++)
@@ -129,7 +130,7 @@ static void *empty_scopes(void *arg) {
     (void)arg;
     require(tmlrt_scope_open(&s, NULL, TMLRT_NEVER) == TMLRT_OK);
     require(tmlrt_scope_join(&s) == TMLRT_OK);
-    require(tmlrt_scope_open(&s, rt, tmlrt_now(rt) + FAR) == TMLRT_OK);
+    require(tmlrt_scope_open(&s, rt, tmlrt_now(rt) + FAR_AWAY) == TMLRT_OK);
     require(tmlrt_scope_cancel(&s) == TMLRT_OK);
     require(tmlrt_scope_cancel(&s) == TMLRT_EALREADY);
     require(tmlrt_scope_join(&s) == TMLRT_ECANCELED);
@@ -203,14 +204,14 @@ static void blocking_jobs_are_children_as_well(void **state) {
 
 static void first_failure(marks_t *m) {
     memset(m, 0, sizeof *m);
-    require(tmlrt_scope_open(&m->scope, rt, tmlrt_now(rt) + FAR) == TMLRT_OK);
+    require(tmlrt_scope_open(&m->scope, rt, tmlrt_now(rt) + FAR_AWAY) == TMLRT_OK);
     for (int i = 0; i < 10; i++)
         go_in(&m->scope, lingers, m);
     go_in(&m->scope, fails_when_told, m);
     wait_until((tmlrt_yield(), atomic_load(&m->begun)) == 10);
     atomic_store(&m->go, 1);
     /* The owner's own wait ends as well. */
-    require(tmlrt_sleep(FAR) == TMLRT_ECANCELED);
+    require(tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED);
     require(tmlrt_scope_status(&m->scope) == TMLRT_EIO);
     require(tmlrt_scope_fail(&m->scope, TMLRT_EPIPE) == TMLRT_EALREADY);
     require(tmlrt_scope_cancel(&m->scope) == TMLRT_EALREADY);
@@ -246,7 +247,7 @@ static void a_thread_in_a_cancelled_scope_stops_waiting(void **state) {
     wait_until(m.begun == 10);
     m.go = 1;
     assert_int_equal(tmlrt_notified(&never), TMLRT_ECANCELED);
-    assert_int_equal(tmlrt_sleep(FAR), TMLRT_ECANCELED);
+    assert_int_equal(tmlrt_sleep(FAR_AWAY), TMLRT_ECANCELED);
     assert_int_equal(tmlrt_cancelled(), TMLRT_ECANCELED);
     assert_int_equal(tmlrt_mutex_lock(&mutex), TMLRT_OK);            /* no cancellation point */
     assert_int_equal(unit_run(rt, &tally, body_ready, NULL), value); /* nor is block_on */
@@ -336,7 +337,7 @@ static void go_clock(tmlrt_scope_t *scope, tmlrt_fiber_fn fn, void *arg) {
 static void *opens_a_scope_of_its_own(void *arg) {
     marks_t      *m = arg;
     tmlrt_scope_t s = TMLRT_SCOPE_INIT;
-    require(tmlrt_scope_open(&s, NULL, tmlrt_now(NULL) + FAR) == TMLRT_OK);
+    require(tmlrt_scope_open(&s, NULL, tmlrt_now(NULL) + FAR_AWAY) == TMLRT_OK);
     for (int i = 0; i < 3; i++)
         go_clock(&s, lingers, m);
     m->inner_result = tmlrt_scope_join(&s);
@@ -375,10 +376,10 @@ static void *nested_deadlines(void *arg) {
     /* The inner one is later: the outer one's counts, for the wait, the scope and its children. */
     marks_t m = {.scope = TMLRT_SCOPE_INIT};
     require(tmlrt_scope_open(&a, NULL, now + TMLRT_S) == TMLRT_OK);
-    require(tmlrt_scope_open(&b, NULL, now + FAR) == TMLRT_OK);
+    require(tmlrt_scope_open(&b, NULL, now + FAR_AWAY) == TMLRT_OK);
     require(tmlrt_scope_open(&c, NULL, TMLRT_NEVER) == TMLRT_OK);
     go_clock(&c, lingers, &m);
-    require(tmlrt_sleep(FAR) == TMLRT_ECANCELED);
+    require(tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED);
     require(tmlrt_now(NULL) < now + 2 * TMLRT_S);
     require(tmlrt_scope_join(&c) == TMLRT_ETIMEDOUT && m.ended == 1);
     require(tmlrt_scope_join(&b) == TMLRT_ETIMEDOUT);
@@ -391,9 +392,9 @@ static void *nested_deadlines(void *arg) {
     require(tmlrt_scope_join(&a) == TMLRT_ETIMEDOUT);
     /* The inner one is earlier: the outer one goes on. */
     now = tmlrt_now(NULL);
-    require(tmlrt_scope_open(&a, NULL, now + FAR) == TMLRT_OK);
+    require(tmlrt_scope_open(&a, NULL, now + FAR_AWAY) == TMLRT_OK);
     require(tmlrt_scope_open(&b, NULL, now + TMLRT_S) == TMLRT_OK);
-    require(tmlrt_sleep(FAR / 2) == TMLRT_ECANCELED);
+    require(tmlrt_sleep(FAR_AWAY / 2) == TMLRT_ECANCELED);
     require(tmlrt_scope_join(&b) == TMLRT_ETIMEDOUT);
     require(tmlrt_sleep(TMLRT_S) == TMLRT_OK);
     require(tmlrt_scope_join(&a) == TMLRT_OK);
@@ -416,7 +417,7 @@ static void *shields(void *arg) {
     require(tmlrt_scope_status(&b) == TMLRT_OK);
     require(tmlrt_sleep(TMLRT_S) == TMLRT_OK);
     go_clock(&b, lingers, &m);
-    require(tmlrt_sleep(FAR) == TMLRT_ECANCELED && m.begun == 1);
+    require(tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED && m.begun == 1);
     require(tmlrt_scope_join(&b) == TMLRT_ETIMEDOUT && m.ended == 1);
     require(tmlrt_shield_end() == TMLRT_OK);
     require(tmlrt_sleep(TMLRT_S) == TMLRT_ECANCELED);
@@ -496,7 +497,7 @@ static int32_t owner_poll(void *state, tmlrt_cx_t *cx, void *result) {
     atomic_store(&o->m->begun, 1);
     if (o->how == RETURNS) TMLRT_RETURN(o);
     if (o->how == PANICS) longjmp(*landing, 1);
-    if (o->how != JOINS) TMLRT_AWAIT(o, cx, &o->op, tmlrt_op_sleep(&o->op, NULL, FAR));
+    if (o->how != JOINS) TMLRT_AWAIT(o, cx, &o->op, tmlrt_op_sleep(&o->op, NULL, FAR_AWAY));
     TMLRT_AWAIT(o, cx, tmlrt_scope_op(&o->scope), 0);
     o->m->result = (int)tmlrt_op_result(tmlrt_scope_op(&o->scope));
     TMLRT_END(o);
@@ -595,7 +596,7 @@ static void *fiber_parent(void *arg) {
         go_in(&m->scope, lingers, m);
         go_in(&m->inner, lingers, m);
     }
-    int e = tmlrt_sleep(FAR);
+    int e = tmlrt_sleep(FAR_AWAY);
     /* Before the join: the children are being cancelled already. */
     require(tmlrt_scope_status(&m->scope) == e && tmlrt_scope_status(&m->inner) == e);
     m->inner_result = tmlrt_scope_join(&m->inner);
@@ -608,7 +609,7 @@ static void *fiber_parent(void *arg) {
 static void *fiber_panics(void *arg) {
     marks_t *m = arg;
     require(tmlrt_scope_open(&m->scope, NULL, TMLRT_NEVER) == TMLRT_OK);
-    require(tmlrt_scope_open(&m->inner, rt, tmlrt_now(rt) + FAR) == TMLRT_OK);
+    require(tmlrt_scope_open(&m->inner, rt, tmlrt_now(rt) + FAR_AWAY) == TMLRT_OK);
     for (int i = 0; i < 5; i++) {
         go_in(&m->scope, lingers, m);
         go_in(&m->inner, lingers, m);
@@ -688,7 +689,7 @@ static int32_t body_looks_at_its_scope(unit_t *u, tmlrt_cx_t *cx) {
     require(tmlrt_scope_open_in(&s->scope, cx, NULL, TMLRT_NEVER) == TMLRT_OK);
     go_in(&s->scope, fails_when_told, &s->m);
     atomic_store(&s->m.go, 1);
-    tmlrt_op_sleep(&u->op, NULL, FAR);
+    tmlrt_op_sleep(&u->op, NULL, FAR_AWAY);
     TMLRT_AWAIT_POLL(
         u, cx, tmlrt_scope_status(&s->scope) == TMLRT_OK ? tmlrt_op_poll(&u->op, cx) : TMLRT_READY);
     require(tmlrt_scope_status(&s->scope) == TMLRT_EIO);
@@ -859,7 +860,7 @@ static int32_t body_opens_wrongly(unit_t *u, tmlrt_cx_t *cx) {
     tmlrt_scope_t closed = TMLRT_SCOPE_INIT, s = TMLRT_SCOPE_INIT;
     (void)u;
     require(tmlrt_scope_open_in(&s, cx, &closed, TMLRT_NEVER) == TMLRT_ECLOSED);
-    require(tmlrt_scope_open_in(&s, cx, &closed, tmlrt_now(NULL) + FAR) == TMLRT_ECLOSED);
+    require(tmlrt_scope_open_in(&s, cx, &closed, tmlrt_now(NULL) + FAR_AWAY) == TMLRT_ECLOSED);
     require(tmlrt_scope_open_in(&s, cx, &s, TMLRT_NEVER) == TMLRT_EINVAL);
     require(tmlrt_scope_open_in(&s, cx, NULL, -1) == TMLRT_EINVAL);
     require(tmlrt_scope_status(&s) == TMLRT_ECLOSED);
@@ -896,6 +897,7 @@ static void a_join_drives_the_runtime_of_the_children(void **state) {
 
 static void a_scope_belongs_to_the_process_that_opened_it(void **state) {
     (void)state;
+    skip_on_windows("there is no fork");
     marks_t m = {.scope = TMLRT_SCOPE_INIT};
     assert_int_equal(tmlrt_scope_open(&m.scope, NULL, TMLRT_NEVER), TMLRT_OK);
     go_in(&m.scope, lingers, &m);
@@ -922,6 +924,7 @@ static void *returns_with_a_scope_open(void *arg) {
 
 static void a_fiber_that_leaves_an_open_scope_behind_is_stopped(void **state) {
     (void)state;
+    skip_on_windows("there is no fork");
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGABRT, SIG_DFL);

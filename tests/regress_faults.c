@@ -17,6 +17,7 @@
 
 #include "support/internal_faults.h"
 #include "support/random.h"
+#include "support/skip.h"
 #include "support/unit.h"
 
 /* ---- scenarios ------------------------------------------------------------------------------- */
@@ -343,6 +344,9 @@ static void scopes_and_tokens_survive_every_failed_allocation(void **state) {
 
 static void a_handler_that_could_not_be_set_is_set_by_the_next_call(void **state) {
     (void)state;
+#if defined(_WIN32)
+    skip_because("there is no sigaction");
+#else
     struct sigaction before, now;
     assert_int_equal(sigaction(SIGSEGV, NULL, &before), 0);
     for (uint64_t n = 1; n <= 2; n++) {
@@ -356,6 +360,7 @@ static void a_handler_that_could_not_be_set_is_set_by_the_next_call(void **state
     assert_int_equal(tmlrt_fiber_catch_overflow(), TMLRT_OK);
     assert_int_equal(sigaction(SIGSEGV, NULL, &now), 0);
     assert_true(now.sa_sigaction != before.sa_sigaction);
+#endif
 }
 
 int main(void) {

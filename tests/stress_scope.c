@@ -22,7 +22,7 @@
 
 enum { DEPTH = 4, ROOTS = 3, SPAWNED_MOST = 3 };
 
-#define FAR INT64_C(3600000000000)
+#define FAR_AWAY INT64_C(3600000000000)
 
 static tmlrt_runtime_t *rt;
 
@@ -108,13 +108,13 @@ static node_t node_of(node_t *parent, root_t *root) {
     return n;
 }
 
-/* What a fiber is given: its node is in its own frame, and its root it has from its parent's node. */
-typedef union seed {
-    void *arg;
-    struct {
-        uint32_t seed, depth;
-    } s;
-} seed_t;
+/* What a fiber is given, in the pointer itself: its depth in the low bits, a seed above. Its node is in
+ * its own frame, and its root it has from its parent's node. */
+enum { DEPTH_BITS = 3 };
+
+static void *fiber_argument(uint32_t seed, uint32_t depth) {
+    return (void *)((uintptr_t)seed << DEPTH_BITS | depth);
+}
 
 static void spawn_one(node_t *n, root_t *root, tmlrt_scope_t *scope) {
     tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
@@ -128,10 +128,8 @@ static void spawn_one(node_t *n, root_t *root, tmlrt_scope_t *scope) {
     case 2:
     case 3:
         if (tmlrt_task_current() != NULL) {
-            seed_t seed;
-            seed.s.seed = random_below(&n->random, UINT32_MAX);
-            seed.s.depth = n->depth + 1;
-            e = tmlrt_go(rt, fiber_node, seed.arg, &o, handle);
+            void *arg = fiber_argument(random_below(&n->random, UINT32_MAX), n->depth + 1);
+            e = tmlrt_go(rt, fiber_node, arg, &o, handle);
             break;
         } /* fall through */
     default: {
@@ -154,7 +152,7 @@ static void spawn_some(node_t *n, tmlrt_scope_t *scope) {
 }
 
 static int64_t some_sleep(node_t *n) {
-    return one_in(n, 6) ? FAR : random_below(&n->random, 100000);
+    return one_in(n, 6) ? FAR_AWAY : random_below(&n->random, 100000);
 }
 
 /* Cancels or fails this or that. */
@@ -170,8 +168,6 @@ static void meddle(node_t *n, tmlrt_scope_t *own) {
 }
 
 static void count_result(int64_t r) {
-    /* With 32 bits there may be no room for one more stack: the fiber's scope fails with that. */
-    if (sizeof(void *) == 4 && r == TMLRT_ENOMEM) r = TMLRT_EIO;
     require(r == TMLRT_OK || r == TMLRT_EIO || r == TMLRT_ECANCELED || r == TMLRT_ETIMEDOUT);
     atomic_fetch_add(&results[r == TMLRT_OK          ? 0
                               : r == TMLRT_EIO       ? 1
@@ -205,13 +201,13 @@ static void run_node(node_t *n) {
 }
 
 static void *fiber_node(void *arg) {
-    seed_t  seed = {.arg = arg};
-    node_t  n;
-    node_t *parent = tmlrt_local_get(&key[(seed.s.depth + 1) % 2]);
+    uint32_t depth = (uint32_t)((uintptr_t)arg & ((1u << DEPTH_BITS) - 1));
+    node_t   n;
+    node_t  *parent = tmlrt_local_get(&key[(depth + 1) % 2]);
     memset(&n, 0, sizeof n);
     n.root = parent->root; /* it is there: we have a count on it */
-    n.depth = seed.s.depth;
-    random_seed(&n.random, seed.s.seed);
+    n.depth = depth;
+    random_seed(&n.random, (uintptr_t)arg >> DEPTH_BITS);
     enter(&n);
     run_node(&n);
     leave(&n);

@@ -92,9 +92,11 @@ int shim_is_wine(void);
 #define sysconf(what) (4096L + 0 * (what))
 
 #define F_GETFD    1
+#define F_SETFD    2
+#define F_SETFL    4
 #define FD_CLOEXEC 1
-int shim_fcntl(int fd, int what);
-#define fcntl(fd, what) shim_fcntl(fd, what)
+int shim_fcntl(int fd, int what, ...);
+#define fcntl(...) shim_fcntl(__VA_ARGS__, 0) /* nothing blocks, and nobody inherits */
 
 /* There is no fork, and tests that need one skip themselves (support/skip.h); this ends them. */
 pid_t shim_no_fork(void);
@@ -102,6 +104,8 @@ pid_t shim_no_fork(void);
 #define waitpid(pid, status, options) ((void)(pid), *(status) = 0, (pid_t)-1)
 #define WIFEXITED(status)             ((status) == 0)
 #define WEXITSTATUS(status)           (status)
+#define WIFSIGNALED(status)           0
+#define WTERMSIG(status)              0
 
 /* Handles have no limit that a process could set: those tests skip themselves too. */
 #define RLIMIT_NOFILE 0
