@@ -14,6 +14,7 @@ set(tests_skipped
     "api_signal: raises SIGUSR1; api_unsupported has console control events"
     "api_unix: tmlrt_unix_listen says TMLRT_ENOTSUP; api_unsupported tests that"
     "test_os: signals, cgroups and fork; test_os_windows is its like"
+    "test_fd_bits: a part of kqueue"
     "test_futex_cond: of systems that have no futex of their own"
     "test_stack: mmap, mincore and fork; test_os_windows grows a stack into its guard"
     "regress_faults_io: a scenario raises SIGUSR1, and Wine's calls are not the system's"
