@@ -129,7 +129,9 @@ static void a_registration_outlives_its_runtime(void **state) {
     tmlrt_op_fd_wait(&op, reg, TMLRT_FD_WRITE);
     assert_int_equal(finish(&op), TMLRT_ECLOSED);
     tmlrt_fd_close(reg);
+#if !defined(_WIN32)                          /* the shim cannot ask */
     assert_true(fcntl(fds[0], F_GETFD) >= 0); /* it is not ours to close */
+#endif
 }
 
 static void bad_arguments_are_refused(void **state) {

@@ -31,7 +31,7 @@ TMLRT_BEGIN_DECLS
 #define TMLRT_REACTOR_IO_URING 4
 /* A network in memory, for tests (tmlrt/replay.h); needs the virtual clock. Sockets are simulated,
  * other descriptors are real. */
-#define TMLRT_REACTOR_SIMULATED 5
+#define TMLRT_REACTOR_SIMULATED 5 /* a network in memory; not on Windows: TMLRT_ENOTSUP */
 
 /* Which clock timers follow. */
 #define TMLRT_CLOCK_DEFAULT 0 /* TMLRT_CLOCK in the environment, else real */
