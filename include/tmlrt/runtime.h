@@ -30,8 +30,8 @@ TMLRT_BEGIN_DECLS
 #define TMLRT_REACTOR_IOCP     3
 #define TMLRT_REACTOR_IO_URING 4
 /* A network in memory, for tests (tmlrt/replay.h); needs the virtual clock. Sockets are simulated,
- * other descriptors are real. */
-#define TMLRT_REACTOR_SIMULATED 5 /* a network in memory; not on Windows: TMLRT_ENOTSUP */
+ * other descriptors are real. Not on Windows: TMLRT_ENOTSUP. */
+#define TMLRT_REACTOR_SIMULATED 5
 
 /* Which clock timers follow. */
 #define TMLRT_CLOCK_DEFAULT 0 /* TMLRT_CLOCK in the environment, else real */
