@@ -297,7 +297,9 @@ static void scope__detach(tmlrt__scope_t *s) {
     s->detached = true;
     if (s->timer != NULL) timer__stop(s->timer);
     s->timer = NULL;
-    if (!tmlrt__list_is_linked(&s->sibling)) return;
+    /* Not the links themselves: a canceller of the outer one is moving them, perhaps. */
+    if (!s->reached) return;
+    s->reached = false;
     uint64_t w = tmlrt__gate_enter(&s->outer->gate);
     tmlrt__list_remove(&s->sibling);
     tmlrt__gate_leave(&s->outer->gate, w);
@@ -375,6 +377,7 @@ static int scope__nest(tmlrt__scope_t *s, tmlrt__scope_t *outer) {
     bool     open = (w & SCOPE__OPEN) != 0;
     if (open) {
         tmlrt__list_push_back(&outer->nested, &s->sibling);
+        s->reached = true;
         w += SCOPE__ONE;
     }
     if (open && (w & SCOPE__CANCELLED) != 0) {
@@ -418,6 +421,7 @@ static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
     s->shield = shield;
     s->forks = tmlrt__load_relaxed(&tmlrt__fork_generation);
     s->detached = false;
+    s->reached = false;
     tmlrt__op_prepare((tmlrt_op_t *)(void *)&s->guard, &guard__class);
 
     tmlrt__store_relaxed(&s->gate.word, SCOPE__OPEN); /* published by whoever passes `s` on */

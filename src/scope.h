@@ -18,7 +18,8 @@
  * thread that expires the timer: nobody has to poll the owner for it. The owner takes the record
  * from the scope before the last look at the count.
  *
- * Owner: who opened it. Only the owner touches the guard's plain fields, `timer`, `detached`.
+ * Owner: who opened it. Only the owner touches the guard's plain fields, `timer`, `reached`,
+ * `detached`.
  */
 #ifndef TMLRT__SCOPE_H
 #define TMLRT__SCOPE_H
@@ -35,7 +36,7 @@ struct tmlrt__scope {
     tmlrt__gate_t        gate;     /* its queue holds the guard, while that is armed */
     tmlrt__list_t        children; /* entered: `sibling` of the tasks' extras */
     tmlrt__list_t        nested;   /* entered: `sibling` of scopes of the same owner */
-    tmlrt__list_t        sibling;  /* outer entered; unlinked: not reached by the outer one */
+    tmlrt__list_t        sibling;  /* outer entered; linked while `reached` */
     tmlrt__scope_t      *outer;    /* constant while open: the one around it, of the same owner */
     tmlrt__scope_t     **slot;     /* constant: the owner's innermost scope; NULL: stackless */
     tmlrt__scope_t      *todo;     /* of who marked it: its list of what is to be told */
@@ -45,6 +46,7 @@ struct tmlrt__scope {
     TMLRT__WATCHED(int) reason;    /* entered: ECANCELED or ETIMEDOUT, the first; or 0 */
     uint32_t shield;               /* constant: shields begun around the open */
     uint32_t forks;                /* constant: the process's fork generation */
+    bool     reached;              /* owner: it is among the outer one's nested scopes */
     bool     detached;             /* owner: no timer and no outer scope reaches it any more */
 };
 

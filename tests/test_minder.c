@@ -88,18 +88,20 @@ static int32_t body_gets_stuck(unit_t *u, tmlrt_cx_t *cx) {
 
 static void what_a_stuck_worker_holds_is_served_by_others(void **state) {
     (void)state;
+    uint64_t taken_over = 0;
     for (int round = 0; round < 5; round++) {
         stuck_t s = {.rt = runtime_multi(2)};
         tally_t tally = {0};
         assert_int_equal(pipe(s.pipe), 0);
         assert_int_equal(unit_run(s.rt, &tally, body_gets_stuck, &s), 0);
         assert_int_equal(tmlrt_runtime_shutdown(s.rt, TMLRT_NEVER, NULL), TMLRT_OK);
-        assert_true(stats_sum(s.rt, taken_over) > 0);
+        taken_over += stats_sum(s.rt, taken_over);
         tmlrt_fd_close(s.fd);
         close(s.pipe[0]);
         close(s.pipe[1]);
         assert_int_equal(tmlrt_runtime_destroy(s.rt), TMLRT_OK);
     }
+    assert_true(taken_over > 0); /* in one round thieves may have been quicker with all of it */
 }
 
 typedef struct watched {
