@@ -28,12 +28,6 @@ static tmlrt_runtime_t *replayed(uint64_t seed) {
     return rt;
 }
 
-static tmlrt_replay_t trace_of(tmlrt_runtime_t *rt) {
-    tmlrt_replay_t replay = TMLRT_REPLAY_INIT;
-    require(tmlrt_runtime_replay(rt, &replay) == TMLRT_OK);
-    return replay;
-}
-
 static void go(void *(*fn)(void *), void *arg) {
     require(tmlrt_go(NULL, fn, arg, NULL, NULL) == TMLRT_OK);
 }

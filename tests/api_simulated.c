@@ -31,12 +31,6 @@ static tmlrt_runtime_t *simulated(uint64_t seed, const tmlrt_network_t *network)
     return rt;
 }
 
-static tmlrt_replay_t trace_of(tmlrt_runtime_t *rt) {
-    tmlrt_replay_t replay = TMLRT_REPLAY_INIT;
-    require(tmlrt_runtime_replay(rt, &replay) == TMLRT_OK);
-    return replay;
-}
-
 static tmlrt_addr_t addr_of(const char *text) {
     tmlrt_addr_t addr;
     require(tmlrt_addr_parse(&addr, text) == TMLRT_OK);

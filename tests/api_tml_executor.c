@@ -19,19 +19,6 @@
 #include "support/threads.h"
 #include "support/unit.h"
 
-static int setup(void **state) {
-    (void)state;
-    setenv("TMLRT_WORKERS", "2", 1);
-    return 0;
-}
-
-static int teardown(void **state) {
-    tmlrt_runtime_t *rt;
-    (void)state;
-    require(tmlrt_runtime_default(&rt) == TMLRT_OK);
-    return tmlrt_runtime_destroy(rt);
-}
-
 /* ---- poll results ---------------------------------------------------------------------------- */
 
 static void a_poll_result_is_a_tag_and_eight_bytes(void **state) {
@@ -247,7 +234,7 @@ static void a_current_thread_runtime_is_driven_by_its_owner(void **state) {
     atomic_int   sum = 0;
     counter_t    s = {.sum = &sum, .add = 2, .left = 3};
     TmlExecutor *e = tml_executor_new();
-    teardown(state);
+    default_runtime_end(state);
     setenv("TMLRT_FLAVOR", "current", 1);
     for (int i = 0; i < 3; i++)
         tml_executor_spawn(e, counter_poll, &s, sizeof s);
@@ -258,7 +245,7 @@ static void a_current_thread_runtime_is_driven_by_its_owner(void **state) {
     assert_int_equal(tml_executor_run(e), 0);
     assert_int_equal(sum, 8);
     tml_executor_destroy(e);
-    teardown(state);
+    default_runtime_end(state);
     unsetenv("TMLRT_FLAVOR");
 }
 
@@ -615,5 +602,5 @@ int main(void) {
         cmocka_unit_test(a_task_of_the_callers_is_polled_by_hand),
         cmocka_unit_test(a_queue_is_first_in_first_out),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, default_runtime_of_two, default_runtime_end);
 }

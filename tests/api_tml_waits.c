@@ -20,19 +20,6 @@
 
 static TmlExecutor *e;
 
-static int setup(void **state) {
-    (void)state;
-    setenv("TMLRT_WORKERS", "2", 1);
-    return 0;
-}
-
-static int teardown(void **state) {
-    tmlrt_runtime_t *rt;
-    (void)state;
-    require(tmlrt_runtime_default(&rt) == TMLRT_OK);
-    return tmlrt_runtime_destroy(rt);
-}
-
 static int make_executor(void **state) {
     (void)state;
     e = tml_executor_new();
@@ -493,5 +480,5 @@ int main(void) {
         WITH_EXECUTOR(a_timeout_ends_what_takes_too_long),
         WITH_EXECUTOR(under_a_timeout_a_future_that_takes_no_waker_is_still_looked_at),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, default_runtime_of_two, default_runtime_end);
 }

@@ -23,17 +23,9 @@
 
 static int setup(void **state) {
     tmlrt_runtime_t *rt;
-    (void)state;
-    setenv("TMLRT_WORKERS", "2", 1);
+    require(default_runtime_of_two(state) == 0);
     require(tmlrt_runtime_default(&rt) == TMLRT_OK); /* not what is to fail */
     return 0;
-}
-
-static int teardown(void **state) {
-    tmlrt_runtime_t *rt;
-    (void)state;
-    require(tmlrt_runtime_default(&rt) == TMLRT_OK);
-    return tmlrt_runtime_destroy(rt);
 }
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -201,5 +193,5 @@ int main(void) {
     };
     failed = cmocka_run_group_tests(poller, NULL, NULL);
 #endif
-    return failed + cmocka_run_group_tests(tests, setup, teardown);
+    return failed + cmocka_run_group_tests(tests, setup, default_runtime_end);
 }

@@ -149,3 +149,21 @@ uint64_t stats__sum(tmlrt_runtime_t *rt, size_t offset) {
     }
     return sum;
 }
+
+int default_runtime_of_two(void **state) {
+    (void)state;
+    return setenv("TMLRT_WORKERS", "2", 1);
+}
+
+int default_runtime_end(void **state) {
+    tmlrt_runtime_t *rt;
+    (void)state;
+    require(tmlrt_runtime_default(&rt) == TMLRT_OK);
+    return tmlrt_runtime_destroy(rt);
+}
+
+tmlrt_replay_t trace_of(tmlrt_runtime_t *rt) {
+    tmlrt_replay_t replay = TMLRT_REPLAY_INIT;
+    require(tmlrt_runtime_replay(rt, &replay) == TMLRT_OK);
+    return replay;
+}

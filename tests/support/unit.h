@@ -65,6 +65,13 @@ tmlrt_runtime_t *runtime_multi(uint32_t workers);
 tmlrt_runtime_t *runtime_current_thread(void);
 tmlrt_runtime_t *runtime_virtual(void); /* current-thread with the virtual clock */
 
+/* Fixtures of a group: the process's default runtime has two workers; and ends. */
+int default_runtime_of_two(void **state);
+int default_runtime_end(void **state);
+
+/* What a replayed runtime has done so far. */
+tmlrt_replay_t trace_of(tmlrt_runtime_t *rt);
+
 /* The sum of a counter over the workers of `rt`. */
 #define stats_sum(rt, field) stats__sum(rt, offsetof(tmlrt_worker_stats_t, field))
 uint64_t stats__sum(tmlrt_runtime_t *rt, size_t offset);
