@@ -24,7 +24,10 @@ uint32_t tmlrt__parker_park(tmlrt__parker_t *p, int64_t timeout_ns) {
     if (tmlrt__parker_begin(p)) {
         while (!tmlrt__driver_try_enter(p->driver))
             tmlrt__latch_relax();
-        events = p->driver->cls->wait(p->driver, timeout_ns);
+        /* Who helped us with our driver meanwhile may have taken the wake. It came after the word,
+         * and the token shows us the word with it: then there is nothing left to wait for. */
+        bool woken = tmlrt__load_relaxed(&p->state) != PARKER__PARKED;
+        events = p->driver->cls->wait(p->driver, woken ? 0 : timeout_ns);
         tmlrt__driver_leave(p->driver);
     }
     tmlrt__parker_end(p);

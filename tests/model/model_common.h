@@ -39,8 +39,11 @@ struct model_event {
         while (tmlrt__swap_relaxed(&set, 0) == 0)
             waiters.park();
     }
+    /* Another thread reaps for the owner. What it took was written before, as the kernel's lock has
+     * it; the wait above is left without that, so that it hides nothing. */
+    void take() { tmlrt__swap_acquire(&set, 0); }
     void wake() {
-        tmlrt__swap_relaxed(&set, 1);
+        tmlrt__swap_release(&set, 1);
         waiters.wake_all();
     }
 };

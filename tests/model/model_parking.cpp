@@ -20,8 +20,12 @@ struct model_driver {
     bool            alarm; /* the wait returns by itself, once: a timer, or I/O */
 };
 
-static uint32_t model_driver_wait(tmlrt__driver_t *d, int64_t) {
+static uint32_t model_driver_wait(tmlrt__driver_t *d, int64_t timeout_ns) {
     model_driver *m = (model_driver *)d;
+    if (timeout_ns == 0) {
+        m->event.take();
+        return 0;
+    }
     if (m->alarm) {
         m->alarm = false;
         return 1;
@@ -44,8 +48,8 @@ void tmlrt__driver_leave(tmlrt__driver_t *d) {
     tmlrt__store_release(&d->token, 0);
 }
 
-template <typename derived, int producers, int workers, int alarms>
-struct parking_suite : rl::test_suite<derived, producers + workers> {
+template <typename derived, int producers, int workers, int alarms, int helpers = 0>
+struct parking_suite : rl::test_suite<derived, producers + workers + helpers> {
     enum { ITEMS = producers };
     tmlrt__idle_t     idle;
     tmlrt__parker_t   parker[workers];
@@ -145,11 +149,20 @@ struct parking_suite : rl::test_suite<derived, producers + workers> {
         end_search(w);
     }
 
+    /* As the minder, which thought a worker stuck that parks just now. */
+    void help(int w) {
+        if (!tmlrt__driver_try_enter(&driver[w].base)) return;
+        model_driver_wait(&driver[w].base, 0);
+        tmlrt__driver_leave(&driver[w].base);
+    }
+
     void thread(unsigned i) {
         if (i < producers)
             produce();
-        else
+        else if (i < producers + workers)
             work(i - producers);
+        else
+            help(i - producers - workers);
     }
 
     void after() {
@@ -165,6 +178,8 @@ struct two_and_a_self_wake : parking_suite<two_and_a_self_wake, 2, 1, 1> {};
 struct two_and_two : parking_suite<two_and_two, 2, 2, 0> {};
 struct two_and_two_self_wakes : parking_suite<two_and_two_self_wakes, 2, 2, 2> {};
 struct one_and_two_self_wake : parking_suite<one_and_two_self_wake, 1, 2, 1> {};
+struct one_and_one_helped : parking_suite<one_and_one_helped, 1, 1, 0, 1> {};
+struct two_and_two_helped : parking_suite<two_and_two_helped, 2, 2, 0, 1> {};
 
 /* What the unparker wrote is seen after the park, also by the second of two unparks. */
 struct unpark_publishes : rl::test_suite<unpark_publishes, 3> {
@@ -200,7 +215,8 @@ int main(int argc, char **argv) {
     rl::iteration_t n = 20 * model_iterations(argc, argv); /* rare windows, short runs */
     return holds<two_producers_one_worker>(n) && holds<two_and_a_self_wake>(n) &&
                    holds<two_and_two>(n) && holds<two_and_two_self_wakes>(n) &&
-                   holds<one_and_two_self_wake>(n) && holds<unpark_publishes>(n)
+                   holds<one_and_two_self_wake>(n) && holds<one_and_one_helped>(n) &&
+                   holds<two_and_two_helped>(n) && holds<unpark_publishes>(n)
                ? 0
                : 1;
 }
