@@ -13,6 +13,7 @@
 #define WORKER__OLDEST       16u   /* picks between two of the oldest of the deque */
 #define WORKER__INJECT       32u   /* picks between two looks at the global queue */
 #define WORKER__PINNED       8u    /* picks between two of the pinned queue */
+#define WORKER__PINNED_AT    4u    /* which of them: no other queue's turn */
 #define WORKER__DRIVER_POLLS 61u   /* polls between two asks of the driver */
 #define WORKER__DRIVER_MOST  1024u /* and at the latest, with its last batch still there */
 #define WORKER__DRIVER_NS    200000
@@ -86,6 +87,7 @@ void tmlrt__worker_leave(const tmlrt__current_t *former) {
 }
 
 void tmlrt__worker_away(tmlrt__worker_t *w) {
+    if (tmlrt__host_forked(&w->sched->host)) return; /* the driver's handle is the parent's, too */
     tmlrt__idle_park(&w->sched->idle, w->index, w->searching);
     w->searching = false;
     tmlrt__timers_sleep(&w->timers); /* an earlier timer from outside must show at the handle */
@@ -277,7 +279,7 @@ static tmlrt_task_t *worker__pick(tmlrt__worker_t *w) {
     w->next_uses = 0;
     w->tick++;
     task = NULL;
-    if (w->tick % WORKER__PINNED == 0) task = worker__pop_pinned(w);
+    if (w->tick % WORKER__PINNED == WORKER__PINNED_AT) task = worker__pop_pinned(w);
     if (task == NULL && w->tick % WORKER__INJECT == 0) task = worker__pick_inject(w);
     if (task == NULL && w->tick % WORKER__OLDEST == 1) task = tmlrt__deque_take_oldest(&w->deque);
     if (task == NULL) task = worker__pick_queues(w);
@@ -441,6 +443,7 @@ static bool worker__sleep(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t d
     if (again) {
         if (!w->searching) tmlrt__idle_search_again(&s->idle);
         w->searching = true;
+        tmlrt__latch_relax(); /* what we saw may be a push that is half done, by who is not running */
         return true;
     }
     w->asked_at = tmlrt__scheduler_now(s);
@@ -465,6 +468,7 @@ bool tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t dead
         if (task != NULL) {
             worker__end_search(w);
             worker__run_task(w, task);
+            if (tmlrt__host_forked(&w->sched->host)) return false; /* the rest is the parent's */
         } else {
             if (deadline != INT64_MAX && tmlrt__scheduler_now(w->sched) >= deadline) break;
             goes_on = worker__sleep(w, done, deadline);
@@ -494,6 +498,7 @@ uint64_t tmlrt__worker_run_ready(tmlrt__worker_t *w) {
         tmlrt_task_t *task = worker__pick(w);
         if (task == NULL) break;
         worker__run_task(w, task);
+        if (tmlrt__host_forked(&w->sched->host)) break;
     }
     return tmlrt__load_relaxed(&w->count.polls) - before;
 }

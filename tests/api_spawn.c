@@ -220,6 +220,35 @@ static void a_pinned_task_never_moves(void **state) {
     assert_int_equal(moved, 0);
 }
 
+static int32_t body_spawns_a_busy_pinned(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
+    options.flags = TMLRT_TASK_PINNED;
+    tmlrt_task_release(unit_spawn_with(NULL, u->tally, body_yield_until, u->arg, &options));
+    return TMLRT_READY;
+}
+
+static int32_t body_sets(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    atomic_store((atomic_int *)u->arg, 1);
+    return TMLRT_READY;
+}
+
+/* One on each worker: what comes from outside must get in between their turns. */
+static void pinned_tasks_that_are_always_ready_keep_nobody_out(void **state) {
+    (void)state;
+    for (uint32_t workers = 0; workers <= 2; workers++) {
+        tmlrt_runtime_t *own = workers == 0 ? runtime_current_thread() : runtime_multi(workers);
+        tally_t          tally = {0};
+        atomic_int       end = 0;
+        for (uint32_t i = 0; i < 4 * workers + 1; i++)
+            unit_run(own, &tally, body_spawns_a_busy_pinned, &end);
+        assert_int_equal(unit_run(own, &tally, body_sets, &end), 0); /* else hangs */
+        assert_int_equal(tmlrt_runtime_shutdown(own, TMLRT_NEVER, NULL), TMLRT_OK);
+        assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
+    }
+}
+
 /* ---- panics ---------------------------------------------------------------------------------- */
 
 static _Thread_local jmp_buf *catcher;
@@ -337,6 +366,7 @@ int main(void) {
         cmocka_unit_test(a_task_is_aborted_at_its_deadline),
         cmocka_unit_test(a_task_that_ends_before_its_deadline_is_done),
         cmocka_unit_test(a_pinned_task_never_moves),
+        cmocka_unit_test(pinned_tasks_that_are_always_ready_keep_nobody_out),
         cmocka_unit_test(a_panic_ends_the_task_alone),
         cmocka_unit_test(block_on_tells_of_a_panic),
         cmocka_unit_test(a_panic_in_an_inline_future_ends_its_operations_first),
