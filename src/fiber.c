@@ -357,7 +357,7 @@ static int fiber__yield(fiber_t *f) {
 int tmlrt_yield(void) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->fiber == NULL && cur->owned == NULL) {
+    if (cur->fiber == NULL && tmlrt__host_owned() == NULL) {
         tmlrt__latch_relax();
         return TMLRT_OK;
     }

@@ -16,6 +16,13 @@ bool tmlrt__host_is_foreign(const tmlrt__host_t *host) {
     return host->chance != NULL && host->owner != tmlrt__thread_self();
 }
 
+tmlrt__host_t *tmlrt__host_owned(void) {
+    tmlrt__host_t *h = tmlrt__current()->owned;
+    while (h != NULL && tmlrt__host_forked(h))
+        h = h->owned_before;
+    return h;
+}
+
 tmlrt__host_t *tmlrt__host_or_current(tmlrt__host_t *host) {
     return host != NULL ? host : tmlrt__current()->host;
 }

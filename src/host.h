@@ -46,7 +46,8 @@ typedef struct tmlrt__host_ops {
     /* The driver of number n, modulo how many there are: the same for the same n. */
     struct tmlrt__driver *(*driver_of)(tmlrt__host_t *host, uint64_t n);
     /* Drives the host, a current-thread one of this thread, until *done is non-zero or `deadline`
-     * (on its clock) has passed. False: it is replayed, and nothing will ever happen there. */
+     * (on its clock) has passed. False: it is replayed, and nothing will ever happen there; or one
+     * of its tasks forked, and this is the child. */
     bool (*drive)(tmlrt__host_t *host, tmlrt__atomic_u32 *done, int64_t deadline);
     /* Any thread: makes a drive look at its *done again. */
     void (*kick)(tmlrt__host_t *host);
@@ -112,6 +113,9 @@ bool tmlrt__host_forked(const tmlrt__host_t *host);
 
 /* True on any thread but the one that a replayed host runs on. */
 bool tmlrt__host_is_foreign(const tmlrt__host_t *host);
+
+/* The newest current-thread host of this thread that was not left behind by a fork, or NULL. */
+tmlrt__host_t *tmlrt__host_owned(void);
 
 /* The host that a NULL runtime means here, or NULL. */
 tmlrt__host_t *tmlrt__host_or_current(tmlrt__host_t *host);

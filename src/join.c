@@ -46,11 +46,11 @@ static int32_t join__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         op->result = TMLRT_EDEADLK;
         return TMLRT_READY;
     }
-    if (tmlrt__host_forked(task->host)) { /* not complete: it is there still */
+    if (tmlrt__task_is_forked(task)) {
         op->result = TMLRT_EFORKED;
         return TMLRT_READY;
     }
-    if (tmlrt__host_is_foreign(task->host)) {
+    if (tmlrt__task_is_foreign(task)) {
         op->result = TMLRT_ENOTSUP;
         return TMLRT_READY;
     }

@@ -258,7 +258,7 @@ int tmlrt_op_deadline(tmlrt_op_t *pub, int64_t abs_ns) {
     tmlrt__op_t *op = tmlrt__op(pub);
     if (op__in_flight(op)) return TMLRT_EBUSY;
     if (op->phase != TMLRT__OP_PREPARED) return TMLRT_EINVAL;
-    op->timer.when = abs_ns;
+    op->timer.when = abs_ns > 0 ? abs_ns : 0; /* no clock is before */
     return TMLRT_OK;
 }
 

@@ -226,6 +226,7 @@ static bool os__fork_watched; /* under os__once */
 
 static void os__forked(void) {
     tmlrt__fetch_add_relaxed(&tmlrt__fork_generation, 1);
+    (void)pthread_mutex_init(&os__once, NULL); /* whoever had it is not in this process */
 }
 
 int tmlrt__fork_watch(void) {

@@ -5,6 +5,7 @@
 #include "runtime.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "default.h"
@@ -23,7 +24,11 @@ static void runtime__worker_main(void *arg) {
     cur->busy++;
     if (rt->settings.on_thread_start != NULL)
         rt->settings.on_thread_start(rt->settings.hook_ctx, w->index);
-    tmlrt__worker_run(w, &w->sched->stop, INT64_MAX);
+    if (!tmlrt__worker_run(w, &w->sched->stop, INT64_MAX)) {
+        tmlrt__os_log("tmlrt: a task forked, and the child returned into the parent's runtime: it "
+                      "has to exec or to exit");
+        abort();
+    }
     if (rt->settings.on_thread_stop != NULL)
         rt->settings.on_thread_stop(rt->settings.hook_ctx, w->index);
     cur->busy--;
@@ -256,7 +261,7 @@ int64_t tmlrt_runtime_run_once(tmlrt_runtime_t *rt) {
     uint64_t polls = tmlrt__worker_run_ready(&rt->sched.worker[0]);
     tmlrt__worker_away(&rt->sched.worker[0]);
     tmlrt__worker_leave(&former);
-    return (int64_t)polls;
+    return tmlrt__host_forked(&rt->sched.host) ? TMLRT_EFORKED : (int64_t)polls;
 }
 
 int64_t tmlrt_runtime_timeout(tmlrt_runtime_t *rt) {

@@ -187,12 +187,13 @@ static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
     uint32_t last = inside ? TMLRT__HOST_STOPPING : TMLRT__HOST_RUNNING;
     if ((flags & TMLRT_TASK_DAEMON) != 0) {
         tmlrt__fetch_add_seq(&s->daemons, 1);
-    } else if (own != NULL) {
+    } else if (own != NULL && tmlrt__current()->task != NULL) {
         TMLRT__COUNT(own->count.admitted, 1);
     } else {
         /* seq: counted before the phase is read; the shutdown sets the phase, then counts; one of
          * the two sees the other [SD-1]. Inside a task no such care is needed: the spawning task
-         * is alive itself and counted. */
+         * is alive itself and counted. Not so in a worker's hook, or in a waker that its driver
+         * runs. */
         tmlrt__fetch_add_seq(&s->admitted, 1);
     }
     if (tmlrt__load_seq(&host->phase) <= last) return TMLRT_OK;

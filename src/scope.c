@@ -455,7 +455,7 @@ int tmlrt_scope_open(tmlrt_scope_t *scope, tmlrt_runtime_t *rt, int64_t deadline
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
     tmlrt__host_t *host = tmlrt__host_or_current((tmlrt__host_t *)(void *)rt);
-    if (host == NULL) host = cur->owned;
+    if (host == NULL) host = tmlrt__host_owned();
     tmlrt__scope_t **slot = scope__slot(cur);
     if (cur->fiber == NULL)
         return scope__open(scope__of(scope), NULL, host, *slot, slot, 0, deadline);

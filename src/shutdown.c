@@ -83,7 +83,7 @@ static uint64_t shutdown__wait(tmlrt_runtime_t *rt, bool daemons, int64_t deadli
         if (s->current_thread) {
             /* A replayed one where nothing will ever happen: as if the deadline had passed. */
             if (!tmlrt__scheduler_drive(s, &s->quiet, deadline))
-                return shutdown__alive(rt, daemons);
+                return tmlrt__host_forked(&s->host) ? 0 : shutdown__alive(rt, daemons);
         } else {
             /* Daemons may keep a worker from its sleep, where it would tell us for certain. */
             if (left < 0 || left > SHUTDOWN__LOOK_NS) left = SHUTDOWN__LOOK_NS;
@@ -229,12 +229,14 @@ static int shutdown__run(tmlrt_runtime_t *rt, int64_t deadline, tmlrt_shutdown_r
     uint64_t            before = tmlrt__scheduler_ended(s);
     shutdown__begin(rt);
     uint64_t left = shutdown__wait(rt, false, deadline);
+    if (tmlrt__host_forked(&s->host)) return TMLRT_EFORKED; /* a task forked: this is the child */
     uint64_t completed = tmlrt__scheduler_ended(s) - before;
 
     shutdown__list_t list = {.mem = &s->host.mem};
     if (left != 0) tmlrt__runtime_walk(rt, shutdown__note, &list);
     left = list.n + list.left_out;
     uint64_t stuck = shutdown__cancel(rt);
+    if (tmlrt__host_forked(&s->host)) return TMLRT_EFORKED;
     uint64_t stuck_tasks = shutdown__alive(rt, false);
     list.daemons = true;
     if (stuck != stuck_tasks) tmlrt__runtime_walk(rt, shutdown__note, &list);

@@ -170,7 +170,7 @@ int tmlrt__task_create(tmlrt__host_t *host, const tmlrt_task_type_t *type,
     tmlrt__store_relaxed(&task->join_latch.held, 0);
     task->step = TMLRT__STEP_POLL;
     task->outcome = 0;
-    task->flags = (uint8_t)flags;
+    task->flags = (uint8_t)(flags | (host->chance != NULL ? TMLRT__TASK_REPLAYED : 0));
     task->cls = cls;
     task->pin = (uint16_t)cur->index;
     task->has_result = 0;
@@ -429,10 +429,18 @@ tmlrt__run_t tmlrt__task_run(tmlrt_task_t *task) {
 
 /* ---- handles -------------------------------------------------------------------------------- */
 
+bool tmlrt__task_is_forked(const tmlrt_task_t *task) {
+    return task->forks != (uint8_t)tmlrt__load_relaxed(&tmlrt__fork_generation);
+}
+
+bool tmlrt__task_is_foreign(const tmlrt_task_t *task) {
+    return (task->flags & TMLRT__TASK_REPLAYED) != 0 && tmlrt__host_is_foreign(task->host);
+}
+
 void tmlrt__task_unref(tmlrt_task_t *task) {
     if (!tmlrt__state_unref(&task->state)) return;
     /* In a forked child the heap may be as another thread of the parent left it: leave it so. */
-    if (task->forks != (uint8_t)tmlrt__load_relaxed(&tmlrt__fork_generation)) return;
+    if (tmlrt__task_is_forked(task)) return;
     task__destroy(task);
 }
 
@@ -445,9 +453,9 @@ void tmlrt_task_release(tmlrt_task_t *task) {
 
 int tmlrt_task_abort(tmlrt_task_t *task) {
     if (task == NULL) return TMLRT_EINVAL;
-    if (tmlrt__state_is_complete(&task->state)) return TMLRT_EALREADY; /* its host may be gone */
-    if (tmlrt__host_forked(task->host)) return TMLRT_EFORKED;
-    if (tmlrt__host_is_foreign(task->host)) return TMLRT_ENOTSUP;
+    if (tmlrt__state_is_complete(&task->state)) return TMLRT_EALREADY;
+    if (tmlrt__task_is_forked(task)) return TMLRT_EFORKED;
+    if (tmlrt__task_is_foreign(task)) return TMLRT_ENOTSUP;
     switch (tmlrt__state_cancel(&task->state)) {
     case TMLRT__CANCEL_ENDED: return TMLRT_EALREADY;
     case TMLRT__CANCEL_QUEUE: task->host->ops->schedule(task->host, task); break;

@@ -26,6 +26,8 @@
 #define TMLRT__TASK_STACK 0x10u
 /* The same: a job of the blocking pool (blocking.c), never queued on a worker. */
 #define TMLRT__TASK_BLOCKING 0x40u
+/* Of a replayed host. */
+#define TMLRT__TASK_REPLAYED 0x08u
 
 /* Internal answers of a poll beside TMLRT_READY and the like: it ended before it began. */
 #define TMLRT__POLL_CANCELLED 3
@@ -133,6 +135,12 @@ void tmlrt__task_join_remove(tmlrt_task_t *task, tmlrt__op_t *op);
 /* The owner of `cx`, inside its poll: asks for another turn. Cheaper than a wake where the task
  * itself is what would be woken. */
 void tmlrt__task_again(const tmlrt_cx_t *cx);
+
+/* What join and abort ask first. The task may end and its host go meanwhile, so neither looks into the
+ * host (but a replayed one, which lives on one thread). Forked: it is a task of the parent. Foreign:
+ * it is replayed, on another thread than this. */
+bool tmlrt__task_is_forked(const tmlrt_task_t *task);
+bool tmlrt__task_is_foreign(const tmlrt_task_t *task);
 
 /* Drops one reference, freeing the task with the last one. Any thread, also after the host. */
 void tmlrt__task_unref(tmlrt_task_t *task);

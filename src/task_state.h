@@ -93,7 +93,7 @@ bool tmlrt__state_is_running(const tmlrt__task_state_t *s);
 /* True until the start. By the holder of the handle. */
 bool tmlrt__state_is_new(const tmlrt__task_state_t *s);
 
-/* True while no runner has begun it: it is NOTIFIED or NEW, not RUNNING. A hint. */
+/* True while a queue has it: it is NOTIFIED, not RUNNING. A hint. */
 bool tmlrt__state_is_queued(const tmlrt__task_state_t *s);
 
 void tmlrt__state_ref(tmlrt__task_state_t *s);

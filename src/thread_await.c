@@ -19,6 +19,7 @@ typedef struct await__record {
 } await__record_t;
 
 static _Thread_local await__record_t *await__own;
+static _Thread_local uint32_t         await__forks; /* the fork generation that it was made in */
 
 static void await__unref(void *data) {
     await__record_t *r = data;
@@ -64,7 +65,9 @@ static void await__clone(void *data, tmlrt_waker_t *out) {
 }
 
 static await__record_t *await__get(void) {
-    if (await__own != NULL) return await__own;
+    uint32_t forks = tmlrt__load_relaxed(&tmlrt__fork_generation);
+    /* One of the parent may be under the latch of a waker that is not in this process. */
+    if (await__own != NULL && await__forks == forks) return await__own;
     await__record_t *r = tmlrt__mem_zero(&tmlrt__mem_default, sizeof *r, _Alignof(await__record_t));
     if (r == NULL) return NULL;
     tmlrt__atomic_make(&r->woken, 0);
@@ -75,6 +78,7 @@ static await__record_t *await__get(void) {
         return NULL;
     }
     await__own = r;
+    await__forks = forks;
     return r;
 }
 
@@ -84,8 +88,9 @@ static void await__block(await__record_t *r, int64_t deadline) {
     while (tmlrt__load_acquire(&r->woken) == 0) {
         int64_t left = -1;
         if (deadline != TMLRT_NEVER) {
-            left = deadline - tmlrt__os_now();
-            if (left <= 0) return;
+            int64_t now = tmlrt__os_now();
+            if (deadline <= now) return;
+            left = deadline - now;
         }
         tmlrt__futex_wait(&r->woken, 0, left);
     }
@@ -103,12 +108,12 @@ static bool await__drive(await__record_t *r, tmlrt__host_t *host, int64_t deadli
 }
 
 /* Which of this thread's current-thread hosts to drive: the one that the operation is about, else
- * the newest; NULL when it has none. */
+ * the newest; NULL when it has none. In a forked child those of the parent do not count. */
 static tmlrt__host_t *await__choose(const tmlrt__op_t *op) {
     const tmlrt__host_t *about = tmlrt__op_about(op);
-    tmlrt__host_t       *newest = tmlrt__current()->owned;
+    tmlrt__host_t       *newest = tmlrt__host_owned();
     for (tmlrt__host_t *h = newest; h != NULL; h = h->owned_before)
-        if (h == about) return h;
+        if (h == about && !tmlrt__host_forked(h)) return h;
     return newest;
 }
 
@@ -162,7 +167,8 @@ int tmlrt__thread_await(tmlrt_op_t *pub, bool cancellable) {
             stalled = !await__drive(r, host, deadline);
         else
             await__block(r, deadline);
-        if (stalled) tmlrt__op_give_up(op, TMLRT_EDEADLK); /* nobody will ever end it */
+        if (stalled) /* nobody will ever end it */
+            tmlrt__op_give_up(op, tmlrt__host_forked(host) ? TMLRT_EFORKED : TMLRT_EDEADLK);
         if (deadline == TMLRT_NEVER) continue;
         int64_t now = host != NULL ? host->ops->now(host) : tmlrt__os_now();
         tmlrt__op_expire_due(op, now);

@@ -106,10 +106,11 @@ static int time__sleep_thread(bool in_scope, int64_t abs_ns) {
 int tmlrt_sleep(int64_t ns) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->owned == NULL && cur->fiber == NULL)
+    tmlrt_runtime_t *own = cur->fiber == NULL ? (tmlrt_runtime_t *)tmlrt__host_owned() : NULL;
+    if (own == NULL && cur->fiber == NULL)
         return time__sleep_thread(cur->scope != NULL, ns > 0 ? time__add(tmlrt__os_now(), ns) : 0);
     tmlrt_op_t op = TMLRT_OP_INIT;
-    tmlrt_op_sleep(&op, cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL, ns);
+    tmlrt_op_sleep(&op, own, ns);
     int e = tmlrt_op_await(&op);
     return e != TMLRT_OK ? e : (int)tmlrt_op_result(&op);
 }
@@ -117,10 +118,9 @@ int tmlrt_sleep(int64_t ns) {
 int tmlrt_sleep_until(int64_t abs_ns) {
     tmlrt__current_t *cur = tmlrt__current();
     if (cur->busy != 0) return TMLRT_EDEADLK;
-    if (cur->owned == NULL && cur->fiber == NULL)
-        return time__sleep_thread(cur->scope != NULL, abs_ns);
-    tmlrt_op_t       op = TMLRT_OP_INIT;
-    tmlrt_runtime_t *own = cur->fiber == NULL ? (tmlrt_runtime_t *)cur->owned : NULL;
+    tmlrt_runtime_t *own = cur->fiber == NULL ? (tmlrt_runtime_t *)tmlrt__host_owned() : NULL;
+    if (own == NULL && cur->fiber == NULL) return time__sleep_thread(cur->scope != NULL, abs_ns);
+    tmlrt_op_t op = TMLRT_OP_INIT;
     tmlrt_op_sleep_until(&op, own, abs_ns);
     return (int)tmlrt__call_await(&op, TMLRT_NEVER);
 }

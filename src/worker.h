@@ -110,7 +110,7 @@ void tmlrt__worker_away(tmlrt__worker_t *w);
 void tmlrt__worker_back(tmlrt__worker_t *w);
 
 /* Serves tasks until *done is non-zero, or `deadline` (on the host's clock) has passed. False: it is
- * replayed, and nothing will ever happen any more. */
+ * replayed, and nothing will ever happen any more; or a task has forked, and this is the child. */
 bool tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t deadline);
 
 /* One pass without waiting: what is ready now. Returns the polls. */

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +69,12 @@ static int64_t await_here(tmlrt_op_t *op) {
     return tmlrt_op_result(op);
 }
 
+static int32_t body_sleeps_a_little(unit_t *u, tmlrt_cx_t *cx) {
+    TMLRT_BEGIN(u);
+    TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_sleep(&u->op, NULL, TMLRT_MS));
+    TMLRT_END(u);
+}
+
 static void child_calls(void *arg) {
     family_t        *f = arg;
     tmlrt_op_t       op = TMLRT_OP_INIT;
@@ -113,17 +120,20 @@ static void child_calls(void *arg) {
 #if defined(__linux__) && !defined(TMLRT_KQUEUE_SHIM) /* a kqueue is not inherited */
     require(open_descriptors() > f->descriptors);
 #endif
+#if !UNDER_TSAN                              /* which cannot start threads after a fork of many */
+    tmlrt_runtime_t *own = runtime_multi(2); /* the child may make one of its own */
+    require(unit_run(own, &f->tally, body_sleeps_a_little, NULL) == 0);
+    require(tmlrt_yield() == TMLRT_OK); /* with the parent's still there */
+    require(tmlrt_sleep(1) == TMLRT_OK);
+    require(tmlrt_runtime_destroy(own) == TMLRT_OK);
+    int before = 2; /* drops: the one that was done before, and ours */
+#else
+    int before = 1;
+#endif
     require(tmlrt_runtime_destroy(f->multi) == TMLRT_OK);
     require(tmlrt_runtime_destroy(f->current) == TMLRT_OK);
     require(open_descriptors() == f->descriptors);
-    require(f->tally.drops == 1); /* the one that was done before */
-
-#if !UNDER_TSAN                              /* which cannot start threads after a fork of many */
-    tmlrt_runtime_t *own = runtime_multi(2); /* the child may make one of its own */
-    require(unit_run(own, &f->tally, body_ready, NULL) == 0);
-    require(tmlrt_runtime_destroy(own) == TMLRT_OK);
-    require(open_descriptors() == f->descriptors);
-#endif
+    require(f->tally.drops == before);
     require(tmlrt_sleep(1) == TMLRT_OK);
 }
 
@@ -153,6 +163,79 @@ static void the_child_is_refused_and_the_parent_goes_on(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(f.multi), TMLRT_OK);
     assert_int_equal(tmlrt_runtime_destroy(f.current), TMLRT_OK);
     assert_int_equal(open_descriptors(), f.descriptors);
+}
+
+/* ---- inside a task --------------------------------------------------------------------------- */
+
+typedef struct forking {
+    tally_t    tally;
+    pid_t      child, maker;
+    atomic_int beside; /* polls of the other task, in the child */
+} forking_t;
+
+static int32_t body_beside(unit_t *u, tmlrt_cx_t *cx) {
+    forking_t *f = u->arg;
+    if (getpid() != f->maker) atomic_fetch_add(&f->beside, 1);
+    tmlrt_op_yield(&u->op);
+    (void)tmlrt_op_poll(&u->op, cx);
+    return f->child != 0 ? TMLRT_READY : TMLRT_PENDING;
+}
+
+static int32_t body_forks(unit_t *u, tmlrt_cx_t *cx) {
+    forking_t *f = u->arg;
+    (void)cx;
+    pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) alarm(30);
+    f->child = pid != 0 ? pid : -1;
+    return TMLRT_READY;
+}
+
+static int status_of(pid_t child) {
+    int status = 0;
+    require(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void a_child_that_returns_from_a_task_leaves_the_runtime(void **state) {
+    (void)state;
+    for (int once = 0; once < 2; once++) {
+        forking_t        f = {.maker = getpid()};
+        tmlrt_runtime_t *rt = runtime_current_thread();
+        tmlrt_task_release(unit_spawn(rt, &f.tally, body_forks, &f));
+        int64_t got;
+        if (once) {
+            tmlrt_task_release(unit_spawn(rt, &f.tally, body_beside, &f));
+            do
+                got = tmlrt_runtime_run_once(rt);
+            while (got >= 0 && f.child == 0);
+        } else {
+            got = unit_run(rt, &f.tally, body_beside, &f);
+        }
+        if (getpid() != f.maker) {
+            require(got == TMLRT_EFORKED);
+            require(atomic_load(&f.beside) == 0);
+            require(tmlrt_runtime_destroy(rt) == TMLRT_OK);
+            _exit(0);
+        }
+        assert_true(got >= 0);
+        int status = status_of(f.child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(tmlrt_runtime_shutdown(rt, TMLRT_NEVER, NULL), TMLRT_OK);
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+}
+
+static void a_child_that_returns_to_a_worker_is_ended(void **state) {
+    (void)state;
+    forking_t        f = {.maker = getpid()};
+    tmlrt_runtime_t *rt = runtime_multi(2);
+    assert_int_equal(unit_run(rt, &f.tally, body_forks, &f), 0);
+    int status = status_of(f.child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
 /* ---- at any moment --------------------------------------------------------------------------- */
@@ -229,6 +312,8 @@ static void a_fork_at_any_moment_leaves_the_child_able_to_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_child_is_refused_and_the_parent_goes_on),
+        cmocka_unit_test(a_child_that_returns_from_a_task_leaves_the_runtime),
+        cmocka_unit_test(a_child_that_returns_to_a_worker_is_ended),
         cmocka_unit_test(a_fork_at_any_moment_leaves_the_child_able_to_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

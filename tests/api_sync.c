@@ -436,6 +436,8 @@ static void a_deadline_takes_nothing(void **state) {
     assert_ok(tmlrt_mutex_lock_until(&m, 0));
     int64_t until = tmlrt_now(NULL) + TMLRT_MS;
     assert_int_equal(tmlrt_mutex_lock_until(&m, until), TMLRT_ETIMEDOUT);
+    for (int64_t past = INT64_MIN; past < INT64_MIN + 2; past++)
+        assert_int_equal(tmlrt_mutex_lock_until(&m, past), TMLRT_ETIMEDOUT);
     assert_true(tmlrt_now(NULL) >= until);
     assert_ok(tmlrt_mutex_unlock(&m));
     assert_ok(tmlrt_mutex_try_lock(&m));

@@ -172,6 +172,9 @@ bool tmlrt__scope_asks(const struct tmlrt__scope *, uint32_t) {
 bool tmlrt__host_is_foreign(const tmlrt__host_t *) {
     return false;
 }
+tmlrt__host_t *tmlrt__host_owned(void) {
+    return tmlrt__current()->owned;
+}
 bool tmlrt__host_forked(const tmlrt__host_t *) {
     return false;
 }
