@@ -2,10 +2,10 @@
 /*
  * alloc.c: the heap of alloc.h: caches, the centre, slabs, large blocks, orphans.
  *
- * A free block sits in exactly one of: a cache, the shared cache, a batch at the centre. The latch
- * guards the shared cache, the centre and the list of large blocks; it is held for a few
- * instructions and never while the allocator or a caller's function runs. Taking from and giving
- * to one's own cache takes no latch and no atomic operation.
+ * A free block sits in exactly one of: a cache, a shared cache, a batch at the centre. The latch
+ * guards the centre and the list of large blocks, a shared cache has one of its own, taken before the
+ * heap's; both are held for a few instructions and never while the allocator or a caller's function
+ * runs. Taking from and giving to one's own cache takes no latch and no atomic operation.
  *
  * A slab is carved from its start, a batch at a time, by one thread: who carves takes the slab out
  * of its class's open list and puts it back when something is left. So no page fault of fresh
@@ -26,6 +26,7 @@
 
 #include "compiler.h"
 #include "fault.h"
+#include "stripe.h"
 
 #define HEAP__SLAB_SIZE   (64u * 1024u)
 #define HEAP__SLAB_BLOCKS 8u /* at least, in slabs of large classes */
@@ -74,18 +75,26 @@ typedef struct heap__class {
     size_t         carved;  /* under the latch: blocks ever carved */
 } heap__class_t;
 
+/* A cache for the threads of a stripe that have none of their own. */
+typedef struct heap__shared {
+    tmlrt__latch_t      latch;
+    tmlrt__heap_cache_t cache; /* under the latch */
+    char                pad[TMLRT__CACHE_LINE];
+} heap__shared_t;
+
 struct tmlrt__heap {
-    tmlrt_allocator_t   mem;     /* constant */
-    tmlrt__atomic_ptr   slabs;   /* written under the latch, append-only; any reads: newest slab */
-    tmlrt__latch_t      latch;   /* for everything below */
-    uint32_t            walkers; /* walks in progress */
-    heap__large_t      *large;   /* all large blocks, newest first */
-    heap__large_t      *dying;   /* those put during a walk */
-    size_t              large_out;
-    bool                orphan; /* closed with blocks out */
-    size_t              out;    /* of an orphan: blocks still to be put */
-    tmlrt__heap_cache_t shared; /* of the threads that have none */
-    heap__class_t       classes[TMLRT__HEAP_CLASSES];
+    tmlrt_allocator_t mem;     /* constant */
+    tmlrt__atomic_ptr slabs;   /* written under the latch, append-only; any reads: newest slab */
+    tmlrt__latch_t    latch;   /* for everything below */
+    uint32_t          walkers; /* walks in progress */
+    heap__large_t    *large;   /* all large blocks, newest first */
+    heap__large_t    *dying;   /* those put during a walk */
+    size_t            large_out;
+    bool              orphan; /* closed with blocks out; written under all latches */
+    size_t            out;    /* of an orphan: blocks still to be put */
+    heap__class_t     classes[TMLRT__HEAP_CLASSES];
+    char              pad[TMLRT__CACHE_LINE];
+    heap__shared_t    shared[TMLRT__STRIPES];
 };
 
 /* ---- The allocator and its seam ---- */
@@ -154,6 +163,14 @@ static heap__block_t *heap__centre_pop(heap__class_t *c, uint32_t *count) {
     c->free -= batch->count;
     *count = batch->count;
     return batch;
+}
+
+/* The same without it. */
+static void heap__centre_give(tmlrt__heap_t *heap, uint32_t cls, heap__block_t *batch,
+                              uint32_t count) {
+    tmlrt__latch_lock(&heap->latch);
+    heap__centre_push(&heap->classes[cls], batch, count);
+    tmlrt__latch_unlock(&heap->latch);
 }
 
 static void heap__flush_locked(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache) {
@@ -302,11 +319,12 @@ static inline heap__block_t *heap__cache_push(tmlrt__heap_cache_t *cache, uint32
 /* ---- Blocks of threads without a cache ---- */
 
 static heap__block_t *heap__shared_get(tmlrt__heap_t *heap, uint32_t cls) {
-    heap__block_t *block = NULL;
-    tmlrt__latch_lock(&heap->latch);
-    if (heap->shared.lists[cls].free != NULL || heap__cache_reserve(&heap->shared, cls))
-        block = heap__cache_pop(&heap->shared, cls);
-    tmlrt__latch_unlock(&heap->latch);
+    heap__shared_t *own = &heap->shared[tmlrt__stripe()];
+    heap__block_t  *block = NULL;
+    tmlrt__latch_lock(&own->latch);
+    if (own->cache.lists[cls].free != NULL || heap__cache_reserve(&own->cache, cls))
+        block = heap__cache_pop(&own->cache, cls);
+    tmlrt__latch_unlock(&own->latch);
     if (block != NULL) return block;
 
     uint32_t count = 0;
@@ -314,14 +332,14 @@ static heap__block_t *heap__shared_get(tmlrt__heap_t *heap, uint32_t cls) {
     if (block == NULL || count == 1) return block;
     /* Others may have filled the list meanwhile: then the rest goes to the centre. */
     heap__block_t *rest = block->next;
-    tmlrt__latch_lock(&heap->latch);
-    if (heap->shared.lists[cls].free == NULL) {
-        heap->shared.lists[cls].free = rest;
-        heap->shared.lists[cls].count = count - 1;
-    } else {
-        heap__centre_push(&heap->classes[cls], rest, count - 1);
+    tmlrt__latch_lock(&own->latch);
+    bool empty = own->cache.lists[cls].free == NULL;
+    if (empty) {
+        own->cache.lists[cls].free = rest;
+        own->cache.lists[cls].count = count - 1;
     }
-    tmlrt__latch_unlock(&heap->latch);
+    tmlrt__latch_unlock(&own->latch);
+    if (!empty) heap__centre_give(heap, cls, rest, count - 1);
     return block;
 }
 
@@ -336,14 +354,18 @@ static void heap__orphan_unlock(tmlrt__heap_t *heap) {
 }
 
 static void heap__shared_put(tmlrt__heap_t *heap, uint32_t cls, heap__block_t *block) {
-    tmlrt__latch_lock(&heap->latch);
+    heap__shared_t *own = &heap->shared[tmlrt__stripe()];
+    tmlrt__latch_lock(&own->latch);
     if (heap->orphan) {
+        tmlrt__latch_unlock(&own->latch); /* our block is out, so the heap stays */
+        tmlrt__latch_lock(&heap->latch);
         heap__orphan_unlock(heap);
         return;
     }
-    heap__block_t *spilt = heap__cache_push(&heap->shared, cls, block);
-    if (spilt != NULL) heap__centre_push(&heap->classes[cls], spilt, heap__batch_of(cls));
-    tmlrt__latch_unlock(&heap->latch);
+    /* A batch on its way is in nobody's count: a close must not come in between. */
+    heap__block_t *spilt = heap__cache_push(&own->cache, cls, block);
+    if (spilt != NULL) heap__centre_give(heap, cls, spilt, heap__batch_of(cls));
+    tmlrt__latch_unlock(&own->latch);
 }
 
 /* ---- Large blocks ---- */
@@ -439,10 +461,7 @@ static TMLRT__NOINLINE void heap__put_slowly(tmlrt__heap_t *heap, tmlrt__heap_ca
         return;
     }
     heap__block_t *spilt = heap__cache_push(cache, cls, block);
-    if (spilt == NULL) return;
-    tmlrt__latch_lock(&heap->latch);
-    heap__centre_push(&heap->classes[cls], spilt, heap__batch_of(cls));
-    tmlrt__latch_unlock(&heap->latch);
+    if (spilt != NULL) heap__centre_give(heap, cls, spilt, heap__batch_of(cls));
 }
 
 void tmlrt__heap_put(tmlrt__heap_t *heap, tmlrt__heap_cache_t *cache, void *block, uint16_t cls) {
@@ -526,14 +545,19 @@ static void heap__free(tmlrt__heap_t *heap) {
 }
 
 size_t tmlrt__heap_close(tmlrt__heap_t *heap) {
+    for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
+        tmlrt__latch_lock(&heap->shared[i].latch);
     tmlrt__latch_lock(&heap->latch);
-    heap__flush_locked(heap, &heap->shared);
+    for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
+        heap__flush_locked(heap, &heap->shared[i].cache);
     size_t out = heap->large_out;
     for (uint32_t cls = 0; cls < TMLRT__HEAP_CLASSES; cls++)
         out += heap->classes[cls].carved - heap->classes[cls].free;
     heap->orphan = true;
     heap->out = out;
     tmlrt__latch_unlock(&heap->latch);
+    for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
+        tmlrt__latch_unlock(&heap->shared[i].latch);
     if (out == 0) heap__free(heap);
     return out;
 }

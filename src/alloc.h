@@ -6,7 +6,7 @@
  * A heap has size classes. A block comes from the free list of the caller's cache (one a worker,
  * touched by its owner alone, no atomics), refilled from and spilled to a central list in batches,
  * so that blocks that are freed on another worker than they were taken on travel back in batches.
- * Threads without a cache use one shared cache under a latch.
+ * Threads without a cache share a few under a latch each (stripe.h).
  *
  * The heap can be walked: the first word of a block in use is non-zero (a task's state word), of a
  * free one zero. The owner keeps that. Slabs are never given back before the heap ends, so that a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.h: the global queue, for tasks that come from outside the workers: a bounded MPMC ring
- * with an unbounded list behind it. A push never fails and never waits for room. While the list
+ * inject.h: a lane of the global queue, for tasks that come from outside the workers: a bounded MPMC
+ * ring with an unbounded list behind it. A push never fails and never waits for room. While the list
  * holds anything, pushes go to the list, so that nothing new overtakes what overflowed; pops empty
  * the ring first, which is older. So the tasks of one producer come out in its order, unless another
  * producer is in the middle of a push: then the ring looks empty from there on, and the list is
@@ -19,7 +19,7 @@
 #include "task.h"
 
 #if !defined(TMLRT__INJECT_SLOTS) /* a model has few */
-#define TMLRT__INJECT_SLOTS 1024u
+#define TMLRT__INJECT_SLOTS 256u
 #endif
 
 typedef struct tmlrt__inject {

@@ -111,7 +111,8 @@ static void runtime__init(tmlrt_runtime_t *rt, const tmlrt__settings_t *settings
         rt->blocking.go = tmlrt__fiber_job;
     }
     tmlrt__idle_init(&s->idle, s->workers);
-    tmlrt__inject_init(&s->inject);
+    for (uint32_t i = 0; i < TMLRT__LANES; i++)
+        tmlrt__inject_init(&s->inject[i]);
 }
 
 int tmlrt_runtime_create(tmlrt_runtime_t **out, const tmlrt_config_t *config) {

@@ -47,8 +47,19 @@ void tmlrt__scheduler_wake_minder(tmlrt__scheduler_t *s) {
     if (tmlrt__minder_gate_open(&s->minder_asleep)) tmlrt__futex_wake(&s->minder_asleep, 1);
 }
 
+void tmlrt__scheduler_inject(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
+    tmlrt__inject_push(&s->inject[tmlrt__stripe() % TMLRT__LANES], task);
+}
+
+size_t tmlrt__scheduler_injected(tmlrt__scheduler_t *s) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < TMLRT__LANES; i++)
+        n += tmlrt__inject_size(&s->inject[i]);
+    return n;
+}
+
 bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
-    if (tmlrt__inject_size(&s->inject) != 0) return true;
+    if (tmlrt__scheduler_injected(s) != 0) return true;
     if (tmlrt__load_relaxed(&w->pinned_count) != 0) return true;
     for (uint32_t i = 0; i < s->workers; i++)
         if (tmlrt__worker_has_work(&s->worker[i])) return true;
@@ -57,26 +68,33 @@ bool tmlrt__scheduler_has_work(tmlrt__scheduler_t *s, tmlrt__worker_t *w) {
 
 /* ---- the host's functions ---------------------------------------------------------------------- */
 
+/* The counts of this thread, which is no worker. */
+static tmlrt__outside_t *scheduler__outside(tmlrt__scheduler_t *s) {
+    return &s->outside[tmlrt__stripe()];
+}
+
 /* A thread from outside comes in with a task of its own making (or waking), which keeps the runtime
  * alive only until others have run it: so it is counted from before the task is visible until it
  * touches the scheduler no more. Whoever saw the task end sees the count. */
 static void scheduler__visit(tmlrt__scheduler_t *s) {
-    tmlrt__fetch_add_relaxed(&s->visitors, 1); /* published by the push; pairs [SD-3] */
+    /* Published by the push; pairs [SD-3] */
+    tmlrt__fetch_add_relaxed(&scheduler__outside(s)->visitors, 1);
 }
 
 static void scheduler__part(tmlrt__scheduler_t *s) {
     /* release: our last use of the scheduler; pairs [SD-3] */
-    tmlrt__fetch_sub_release(&s->visitors, 1);
+    tmlrt__fetch_sub_release(&scheduler__outside(s)->visitors, 1);
 }
 
 void tmlrt__scheduler_see_off(tmlrt__scheduler_t *s) {
     /* acquire: observes their last use; pairs [SD-3] */
-    while (tmlrt__load_acquire(&s->visitors) != 0)
-        tmlrt__latch_relax();
+    for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
+        while (tmlrt__load_acquire(&s->outside[i].visitors) != 0)
+            tmlrt__latch_relax();
 }
 
 static void scheduler__push_outside(tmlrt__scheduler_t *s, tmlrt_task_t *task) {
-    tmlrt__inject_push(&s->inject, task);
+    tmlrt__scheduler_inject(s, task);
     tmlrt__scheduler_notify(s, true);
 }
 
@@ -194,7 +212,7 @@ static int scheduler__admit(tmlrt__host_t *host, uint32_t flags) {
          * the two sees the other [SD-1]. Inside a task no such care is needed: the spawning task
          * is alive itself and counted. Not so in a worker's hook, or in a waker that its driver
          * runs. */
-        tmlrt__fetch_add_seq(&s->admitted, 1);
+        tmlrt__fetch_add_seq(&scheduler__outside(s)->admitted, 1);
     }
     if (tmlrt__load_seq(&host->phase) <= last) return TMLRT_OK;
     host->ops->ended(host, flags);
@@ -218,7 +236,7 @@ static void scheduler__ended(tmlrt__host_t *host, uint32_t flags) {
         /* release: what the task did, before its end is counted; pairs [SD-2] */
         tmlrt__store_release(&own->count.ended, tmlrt__load_relaxed(&own->count.ended) + 1);
     } else {
-        tmlrt__fetch_add_seq(&s->ended, 1);
+        tmlrt__fetch_add_seq(&scheduler__outside(s)->ended, 1);
     }
     /* seq: counted before the phase is read, as in admit [SD-1]. A worker's own count is a store,
      * which may be late: it looks again before it sleeps, and the shutdown looks now and then. */
@@ -235,7 +253,9 @@ void tmlrt__scheduler_sleeping(tmlrt__scheduler_t *s) {
 }
 
 uint64_t tmlrt__scheduler_ended(tmlrt__scheduler_t *s) {
-    uint64_t ended = tmlrt__load_seq(&s->ended);
+    uint64_t ended = 0;
+    for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
+        ended += tmlrt__load_seq(&s->outside[i].ended);
     for (uint32_t i = 0; i < s->workers; i++)
         ended += tmlrt__load_acquire(&s->worker[i].count.ended);
     return ended;
@@ -246,7 +266,9 @@ uint64_t tmlrt__scheduler_alive(tmlrt__scheduler_t *s) {
      * alive when the first sum was complete, and what is admitted later comes from outside and is
      * refused, or from a task that is alive. acquire: pairs [SD-2] */
     uint64_t ended = tmlrt__scheduler_ended(s);
-    uint64_t admitted = tmlrt__load_seq(&s->admitted);
+    uint64_t admitted = 0;
+    for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
+        admitted += tmlrt__load_seq(&s->outside[i].admitted);
     for (uint32_t i = 0; i < s->workers; i++)
         admitted += tmlrt__load_acquire(&s->worker[i].count.admitted);
     return admitted - ended;

@@ -17,33 +17,46 @@
 #include "idle.h"
 #include "inject.h"
 #include "os.h"
+#include "stripe.h"
 #include "worker.h"
 
+/* Of the global queue; a thread pushes into one, workers take from all in turn. */
+#define TMLRT__LANES 4u
+
+/* What threads outside the workers count, one for each stripe of them. */
+typedef struct tmlrt__outside {
+    tmlrt__atomic_u64 admitted, ended; /* tasks, daemons aside; both only grow */
+    tmlrt__atomic_u32 visitors;        /* handing a task over; destroy waits until none is */
+    char              pad[TMLRT__PAD(2 * sizeof(uint64_t) + sizeof(uint32_t))];
+} tmlrt__outside_t;
+
 struct tmlrt__scheduler {
+    /* What every worker reads all the time and nobody writes. */
     tmlrt__host_t     host; /* first */
     uint32_t          workers;
     bool              current_thread; /* no threads of its own */
     bool              virtual_clock;
-    uint64_t          owner;       /* tmlrt__thread_self of the creator */
-    tmlrt__worker_t  *worker;      /* array */
-    tmlrt__atomic_i64 virtual_now; /* ns; with the virtual clock */
-    tmlrt__atomic_u32 turn;        /* for choices in turn */
-    tmlrt__atomic_u32 stop;        /* non-zero: worker threads leave their loop */
+    uint64_t          owner;         /* tmlrt__thread_self of the creator */
+    tmlrt__worker_t  *worker;        /* array */
+    tmlrt__atomic_i64 virtual_now;   /* ns; with the virtual clock */
+    tmlrt__atomic_u32 turn;          /* for choices in turn */
+    tmlrt__atomic_u32 stop;          /* non-zero: worker threads leave their loop */
+    tmlrt__atomic_u32 quiet;         /* bumped when the last task may have ended in a shutdown */
+    tmlrt__atomic_u32 minder_asleep; /* the minder (minder.c) sleeps, as all workers do */
+    char              pad0[TMLRT__CACHE_LINE];
 
-    /* Tasks admitted and ended outside of workers; daemons, wherever. */
-    tmlrt__atomic_u64 admitted, ended;
+    tmlrt__idle_t     idle; /* written by who sleeps and wakes, read by who spawns */
     tmlrt__atomic_u64 daemons;
-    tmlrt__atomic_u32 quiet; /* bumped when the last task may have ended during a shutdown */
-
-    /* Threads from outside that are handing a task over; destroy waits until none is. */
-    tmlrt__atomic_u32 visitors;
-
-    /* The minder (minder.c): asleep while all workers are. */
-    tmlrt__atomic_u32 minder_asleep;
-
-    tmlrt__idle_t   idle;
-    tmlrt__inject_t inject;
+    char              pad1[TMLRT__CACHE_LINE];
+    tmlrt__outside_t  outside[TMLRT__STRIPES];
+    tmlrt__inject_t   inject[TMLRT__LANES]; /* the global queue */
 };
+
+/* Puts a task into the global queue: a thread's tasks all into the same lane, in their order. */
+void tmlrt__scheduler_inject(tmlrt__scheduler_t *s, tmlrt_task_t *task);
+
+/* Tasks in the global queue; as tmlrt__inject_size. */
+size_t tmlrt__scheduler_injected(tmlrt__scheduler_t *s);
 
 static inline tmlrt__scheduler_t *tmlrt__scheduler(tmlrt__host_t *host) {
     return (tmlrt__scheduler_t *)(void *)host;

@@ -39,6 +39,7 @@ int tmlrt__worker_init(tmlrt__worker_t *w, tmlrt__scheduler_t *sched, uint32_t i
     tmlrt__deque_mem_t mem = {&sched->host.mem, worker__deque_get, worker__deque_put};
     w->sched = sched;
     w->index = index;
+    w->lane = index;
     w->interval = WORKER__DRIVER_POLLS;
     tmlrt__rand_seed(&w->rand, seed + index);
     tmlrt__timers_init(&w->timers, tmlrt__scheduler_now(sched));
@@ -114,10 +115,10 @@ static tmlrt__chance_t *worker__chance(const tmlrt__worker_t *w) {
 static void worker__push_fifo(tmlrt__worker_t *w, tmlrt_task_t *task) {
     if (worker__chance(w) != NULL) {
         if (!tmlrt__ready_put(&w->ready, &w->sched->host.mem, task))
-            tmlrt__inject_push(&w->sched->inject, task);
+            tmlrt__scheduler_inject(w->sched, task);
         return;
     }
-    if (tmlrt__deque_push(&w->fifo, task) != 0) tmlrt__inject_push(&w->sched->inject, task);
+    if (tmlrt__deque_push(&w->fifo, task) != 0) tmlrt__scheduler_inject(w->sched, task);
 }
 
 void tmlrt__worker_push_pinned(tmlrt__worker_t *w, tmlrt_task_t *task) {
@@ -163,7 +164,7 @@ void tmlrt__worker_push_spawned(tmlrt__worker_t *w, tmlrt_task_t *task) {
     if (worker__chance(w) != NULL)
         worker__push_fifo(w, task);
     else if (tmlrt__deque_push(&w->deque, task) != 0)
-        tmlrt__inject_push(&w->sched->inject, task);
+        tmlrt__scheduler_inject(w->sched, task);
     tmlrt__scheduler_notify(w->sched, true);
 }
 
@@ -220,21 +221,26 @@ bool tmlrt__worker_run_inline(tmlrt__worker_t *w, tmlrt_task_t *task) {
 
 /* ---- picking -------------------------------------------------------------------------------- */
 
-/* Takes a batch from the global queue; the first is returned, the others go to the fifo. */
+/* Takes a batch from one lane of the global queue, the next in turn that holds anything; the first
+ * is returned, the others go to the fifo. */
 static tmlrt_task_t *worker__pick_inject(tmlrt__worker_t *w) {
-    tmlrt__inject_t *q = &w->sched->inject;
-    size_t           size = tmlrt__inject_size(q);
-    if (size == 0) return NULL;
-    size_t share = size / w->sched->workers + 1;
-    if (share > WORKER__INJECT_BATCH) share = WORKER__INJECT_BATCH;
     tmlrt_task_t *tasks[WORKER__INJECT_BATCH];
-    size_t        n = tmlrt__inject_pop(q, tasks, share);
-    if (n == 0) return NULL;
-    TMLRT__COUNT(w->count.injected, n);
-    for (size_t i = 1; i < n; i++)
-        worker__push_fifo(w, tasks[i]);
-    if (n > 1) tmlrt__scheduler_notify(w->sched, false);
-    return tasks[0];
+    for (uint32_t i = 0; i < TMLRT__LANES; i++) {
+        tmlrt__inject_t *q = &w->sched->inject[(w->lane + i) % TMLRT__LANES];
+        size_t           size = tmlrt__inject_size(q);
+        if (size == 0) continue;
+        size_t share = size / w->sched->workers + 1;
+        if (share > WORKER__INJECT_BATCH) share = WORKER__INJECT_BATCH;
+        size_t n = tmlrt__inject_pop(q, tasks, share);
+        if (n == 0) continue;
+        w->lane += i + 1;
+        TMLRT__COUNT(w->count.injected, n);
+        for (size_t k = 1; k < n; k++)
+            worker__push_fifo(w, tasks[k]);
+        if (n > 1) tmlrt__scheduler_notify(w->sched, false);
+        return tasks[0];
+    }
+    return NULL;
 }
 
 /* While the oldest of the fifo runs, the one behind it comes into the cache: header and operation. */
@@ -262,7 +268,9 @@ static tmlrt_task_t *worker__pick_by_chance(tmlrt__worker_t *w) {
     tmlrt_task_t *task;
     for (;;) {
         task = worker__pop_pinned(w);
-        if (task == NULL && tmlrt__inject_pop(&w->sched->inject, &task, 1) == 0) break;
+        for (uint32_t i = 0; task == NULL && i < TMLRT__LANES; i++)
+            tmlrt__inject_pop(&w->sched->inject[i], &task, 1);
+        if (task == NULL) break;
         if (!tmlrt__ready_put(&w->ready, &w->sched->host.mem, task)) return task;
     }
     return tmlrt__ready_take(&w->ready, worker__chance(w));
@@ -480,7 +488,7 @@ bool tmlrt__worker_run(tmlrt__worker_t *w, tmlrt__atomic_u32 *done, int64_t dead
 
 static size_t worker__ready(tmlrt__worker_t *w) {
     return tmlrt__deque_size_hint(&w->deque) + tmlrt__deque_size_hint(&w->fifo) + w->ready.n +
-           tmlrt__inject_size(&w->sched->inject) + tmlrt__load_relaxed(&w->pinned_count) +
+           tmlrt__scheduler_injected(w->sched) + tmlrt__load_relaxed(&w->pinned_count) +
            (tmlrt__load_relaxed(&w->next) != NULL);
 }
 

@@ -12,8 +12,8 @@
  * Order, and the bounds it gives (a pick is one task taken from other than the next slot; at most 4
  * polls are between two picks):
  *   - deque and fifo take turns; the fifo's k-th task runs within 3k + 3 picks;
- *   - every 16th pick takes the oldest of the deque, every 32nd looks at the global queue first,
- *     every 8th at the pinned ones: so no task waits for an unbounded stream of newer ones;
+ *   - every 16th pick takes the oldest of the deque, every 32nd looks at the global queue first (at
+ *     its lanes in turn), every 8th at the pinned ones: so no task waits for an unbounded stream of newer ones;
  *   - the driver is asked when all that it brought last time has been served and 61 polls have
  *     passed (fewer when polls are long: about every 200 us), and at the latest after 1,024 polls.
  *
@@ -64,6 +64,7 @@ typedef struct tmlrt__worker {
     uint32_t      since_driver; /* polls since the driver was asked */
     uint32_t      interval;     /* polls until it is asked again */
     uint32_t      depth;        /* tasks that run inside a join of another */
+    uint32_t      lane;         /* of the global queue, from which to take next */
     int64_t       asked_at;     /* when the driver was asked last */
     int64_t       fired_at;     /* when timers fired last */
     int64_t       batch_end;    /* fifo index behind what it brought */
