@@ -21,6 +21,7 @@
 #define WORKER__DEPTH        64u    /* joins that run their child in place, nested */
 #define WORKER__INJECT_BATCH 32u
 #define WORKER__STEAL_BATCH  16u
+#define WORKER__FLAT         256u /* tasks in a deque that are no tree of joins: stolen in batches */
 #define WORKER__AHEAD        4u /* cache lines of the next task */
 #define WORKER__DEQUE_SLOTS  256u
 
@@ -351,7 +352,7 @@ static bool worker__driver_is_due(tmlrt__worker_t *w) {
 
 /* ---- searching ------------------------------------------------------------------------------ */
 
-/* Takes the oldest of one queue, and of a fifo up to half, for our own. */
+/* Takes the oldest of one queue, and with `batch` up to half of it, for our own. */
 static tmlrt_task_t *worker__steal_queue(tmlrt__worker_t *w, tmlrt__deque_t *q, bool batch) {
     void          *item = NULL;
     tmlrt__steal_t s;
@@ -378,7 +379,10 @@ static tmlrt_task_t *worker__steal(tmlrt__worker_t *w) {
         tmlrt__worker_t *victim = &w->sched->worker[(first + i) % n];
         if (victim == w) continue;
         tmlrt_task_t *task = worker__steal_queue(w, &victim->fifo, true);
-        if (task == NULL) task = worker__steal_queue(w, &victim->deque, false);
+        if (task == NULL) {
+            bool flat = tmlrt__deque_size_hint(&victim->deque) >= WORKER__FLAT;
+            task = worker__steal_queue(w, &victim->deque, flat);
+        }
         if (task != NULL) return task;
     }
     return worker__pick_inject(w);
