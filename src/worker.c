@@ -22,7 +22,7 @@
 #define WORKER__INJECT_BATCH 32u
 #define WORKER__STEAL_BATCH  16u
 #define WORKER__FLAT         256u /* tasks in a deque that are no tree of joins: stolen in batches */
-#define WORKER__AHEAD        4u /* cache lines of the next task */
+#define WORKER__AHEAD        4u   /* cache lines of the next task */
 #define WORKER__DEQUE_SLOTS  256u
 
 /* ---- set up --------------------------------------------------------------------------------- */

@@ -21,7 +21,6 @@
 
 /* Small enough that what the dispatch touched is still in the cache when its task runs. */
 #define EPOLL__BATCH    64
-#define EPOLL__AHEAD    4 /* events whose source is on its way to the cache */
 #define EPOLL__WAKE_KEY UINT64_MAX
 
 typedef struct epoll__driver {
@@ -117,8 +116,14 @@ static uint32_t epoll__events(uint32_t said) {
     return events;
 }
 
-static void epoll__prefetch(tmlrt__driver_t *base, const struct epoll_event *event) {
-    if (event->data.u64 != EPOLL__WAKE_KEY) tmlrt__source_prefetch(base->table, event->data.u64);
+/* The swaps of the dispatch keep the processor from looking ahead by itself. */
+static void epoll__prefetch(tmlrt__source_table_t *table, const struct epoll_event *events, int n) {
+    for (int i = 0; i < n; i++)
+        if (events[i].data.u64 != EPOLL__WAKE_KEY)
+            tmlrt__source_prefetch(table, events[i].data.u64);
+    for (int i = 0; i < n; i++)
+        if (events[i].data.u64 != EPOLL__WAKE_KEY)
+            tmlrt__source_prefetch_waiter(table, events[i].data.u64);
 }
 
 static uint32_t epoll__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
@@ -134,10 +139,8 @@ static uint32_t epoll__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
         if (d->in_ms) n = epoll__wait_ms(d, events, timeout_ns);
     }
     uint32_t count = 0;
-    for (int i = 0; i < n && i < EPOLL__AHEAD; i++)
-        epoll__prefetch(base, &events[i]);
+    epoll__prefetch(base->table, events, n);
     for (int i = 0; i < n; i++) {
-        if (i + EPOLL__AHEAD < n) epoll__prefetch(base, &events[i + EPOLL__AHEAD]);
         if (events[i].data.u64 == EPOLL__WAKE_KEY) continue;
         tmlrt__source_event(base->table, events[i].data.u64, epoll__events(events[i].events));
         count++;

@@ -353,6 +353,7 @@ static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen)
             drained = tried == TMLRT__TRY_DRAINED;
         }
         /* The agent may fire as soon as the word is armed. */
+        tmlrt__store_relaxed(&s->waits, op);
         tmlrt__op_arm(op, TMLRT__OP_SRC_ARMED);
         is = tmlrt__sw_arm(w, &seen, op, drained);
         if (is == TMLRT__SW_IS_WAITING) return TMLRT_PENDING;

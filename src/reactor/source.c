@@ -140,6 +140,7 @@ static void source__move_in(tmlrt__source_t *s, tmlrt__driver_t *d, uint32_t kin
     s->driver = d;
     s->fd = fd;
     s->hooks = hooks;
+    tmlrt__store_relaxed(&s->waits, NULL);
     s->backend = NULL;
     s->kind = (uint8_t)kind;
     s->attached = 0;
@@ -358,6 +359,15 @@ static void source__hooked_event(tmlrt__source_t *s, uint32_t generation, uint32
 
 void tmlrt__source_prefetch(tmlrt__source_table_t *t, uint64_t key) {
     tmlrt__prefetch(table__slot(t, (uint32_t)(key & KEY__INDEX)));
+}
+
+/* The operation, two lines, and the two before, where the header of a task is that has it near its
+ * state's begin. */
+void tmlrt__source_prefetch_waiter(tmlrt__source_table_t *t, uint64_t key) {
+    tmlrt__source_t *s = table__slot(t, (uint32_t)(key & KEY__INDEX));
+    const char      *op = tmlrt__load_relaxed(&s->waits);
+    for (int line = -2; op != NULL && line < 2; line++)
+        tmlrt__prefetch(op + line * TMLRT__CACHE_LINE);
 }
 
 void tmlrt__source_event(tmlrt__source_table_t *t, uint64_t key, uint32_t events) {

@@ -61,11 +61,12 @@ struct tmlrt__source {
     tmlrt__source_word_t         word[2];  /* by TMLRT__DIR_*: any thread */
     tmlrt__source_table_t       *table;    /* constant for the slot */
     int64_t                      fd;       /* constant for a tenant; valid under a claim or pin */
-    const tmlrt__source_hooks_t *hooks;    /* the same; NULL for sockets */
+    tmlrt__atomic_ptr            waits;    /* any thread: who waited last; an address to prefetch */
     uint8_t                      kind;     /* constant for a tenant */
     uint8_t                      used;     /* under the table's latch */
     uint8_t                      attached; /* the opener; then the closer */
     tmlrt__driver_t             *driver;   /* as fd */
+    const tmlrt__source_hooks_t *hooks;    /* the same; NULL for sockets */
     tmlrt__pins_t                pins;     /* any thread */
     tmlrt__life_t                life;     /* any thread */
     void                        *backend;  /* the driver's, from attach to detach */
@@ -77,7 +78,7 @@ struct tmlrt__source {
 
 /* A slot: a source and what is derived from it. */
 #define TMLRT__SOURCE_SLOT 192
-_Static_assert(sizeof(tmlrt__source_t) <= 120, "a slot has 72 bytes for what is derived");
+_Static_assert(sizeof(tmlrt__source_t) <= 128, "a slot has 64 bytes for what is derived");
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
@@ -139,8 +140,10 @@ void tmlrt__source_end_half(tmlrt__source_t *s);
 /* The key of an event for `s`: generation, kind and index. Never UINT64_MAX. */
 uint64_t tmlrt__source_key(const tmlrt__source_t *s);
 
-/* A hint that the event of `key` will be handed over soon. */
+/* Hints that the event of `key` will be handed over soon: first for the source, then, once that is
+ * near, for who waits there. */
 void tmlrt__source_prefetch(tmlrt__source_table_t *t, uint64_t key);
+void tmlrt__source_prefetch_waiter(tmlrt__source_table_t *t, uint64_t key);
 
 /* Hands an event to the source that `key` names, if it still exists; wakes who waits. */
 void tmlrt__source_event(tmlrt__source_table_t *t, uint64_t key, uint32_t events);
