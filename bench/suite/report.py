@@ -29,10 +29,6 @@ class Table:
             one = self.all(work, peer, 1)
             many = self.all(work, peer, "all")
             return [a / (b * self.cpus) for a, b in zip(one, many)]  # of one round
-        if field == "user_us":  # a tick is long: over all rounds
-            user = self.all(work, peer, workers, "user_s")
-            n = self.all(work, peer, workers, "requests")
-            return [sum(user) / sum(n) * 1e6] if user and sum(n) else []
         return self.values.get((work, peer, workers, field), [])
 
     def median(self, *key):
@@ -69,9 +65,13 @@ def judge(table, target):
     best = [m for p in target.against
             if (m := table.median(target.work, p, target.workers, target.field)) is not None]
     words = f"≤ {target.limit:g} of {' and '.join(target.against)}"
+    if target.kind == "more":
+        words = f"≤ {target.limit:g} more than {' and '.join(target.against)}"
     if mine is None or len(best) < len(target.against) or min(best) <= 0:
         return words, "–", None
-    return words, f"{mine / min(best):.2f}", mine / min(best) <= target.limit
+    if target.kind == "more":
+        return words, f"{mine - min(best):.3f}", mine - min(best) <= target.limit
+    return words, f"{mine / min(best):.3f}", mine / min(best) <= target.limit
 
 
 def target_lines(table, result):

@@ -89,8 +89,8 @@ ROWS = [
 
 QUICK_TITLES = {"fib": "fib(27), a spawn and a join a call"}
 
-# tmlrt's figure is at most `limit` times the best of `against`, or at most (kind "abs") or at
-# least ("least") `limit` itself. "beats" is 0.9: at least 10 % better.
+# tmlrt's figure is at most `limit` times the best of `against`, or at most `limit` more (kind
+# "more"), or at most ("abs") or at least ("least") `limit` itself. "beats" is 0.9: at least 10 % better.
 Target = namedtuple("Target", "work field workers kind limit against")
 
 
@@ -159,8 +159,9 @@ for k in (1, 2):
         TARGETS.append(Target(f"echo64_paired_{c}", "p99_us_ratio", k, "abs", 1.2, ()))
     for c in (64, 1000):
         TARGETS.append(Target(f"echo64_{c}", "user_us", k, "abs", 0.25, ()))
-        TARGETS.append(ratio(f"echo64_calls_{c}", 1.0, "epoll", field="calls_per_request",
-                             workers=k))
+        # No extra call a request; what a pause or a connect costs falls on thousands of them.
+        TARGETS.append(Target(f"echo64_calls_{c}", "calls_per_request", k, "more", 0.05,
+                              ("epoll",)))
 
 NET_TITLES = {
     "rps_low": "requests/s against epoll, lower end of 95 %",
