@@ -69,11 +69,13 @@ static int64_t await_here(tmlrt_op_t *op) {
     return tmlrt_op_result(op);
 }
 
+#if !UNDER_TSAN
 static int32_t body_sleeps_a_little(unit_t *u, tmlrt_cx_t *cx) {
     TMLRT_BEGIN(u);
     TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_sleep(&u->op, NULL, TMLRT_MS));
     TMLRT_END(u);
 }
+#endif
 
 static void child_calls(void *arg) {
     family_t        *f = arg;
