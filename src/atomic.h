@@ -270,14 +270,17 @@ static inline bool tmlrt__latch_trylock(tmlrt__latch_t *l) {
 }
 
 static inline void tmlrt__latch_lock(tmlrt__latch_t *l) {
-    unsigned spins = 0;
+    unsigned spins = 0, pauses = 1;
     while (!tmlrt__latch_trylock(l)) {
         /* Waits on a plain read, so that the line stays shared meanwhile. */
         while (tmlrt__load_relaxed(&l->held) != 0) {
-            if (++spins < TMLRT__LATCH_SPINS)
-                tmlrt__cpu_pause();
-            else
+            if (++spins < TMLRT__LATCH_SPINS) {
+                for (unsigned i = 0; i < pauses; i++)
+                    tmlrt__cpu_pause();
+                if (pauses < 16) pauses *= 2;
+            } else {
                 tmlrt__latch_relax();
+            }
         }
     }
 }
