@@ -20,7 +20,6 @@ set(tests_skipped
     "regress_faults_io: a scenario raises SIGUSR1, and Wine's calls are not the system's"
     "api_simulated: the simulated network stands on the readiness layer of POSIX systems"
     "api_tml_poller: a hang-up as a pair of Unix sockets tells it"
-    "test_resolve: open: one of its connects that hang is never ended; api_resolve runs"
     "test_source_word: its driver is epoll with an eventfd")
 foreach(skipped ${tests_skipped})
     string(REGEX REPLACE ":.*" "" name "${skipped}")

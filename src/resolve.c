@@ -270,8 +270,7 @@ typedef struct connect__state {
     connect__attempt_t         attempt[CONNECT__MOST];
 } connect__state_t;
 
-/* The families in turn, beginning with the first address's; within one the order stays. */
-static void connect__interleave(tmlrt_addr_t *addr, uint32_t n) {
+void tmlrt__connect_order(tmlrt_addr_t *addr, uint32_t n) {
     for (uint32_t at = 1; at < n; at++) {
         uint32_t from = at;
         int      before = tmlrt__addr_family(&addr[at - 1]);
@@ -336,7 +335,7 @@ static bool connect__resolved(connect__state_t *s, tmlrt_cx_t *cx) {
         s->error = (int)n;
     else
         s->n = (uint32_t)n;
-    connect__interleave(s->addr, s->n);
+    tmlrt__connect_order(s->addr, s->n);
     return true;
 }
 
@@ -411,7 +410,7 @@ int tmlrt__connect_first(tmlrt_runtime_t *rt, const tmlrt_addr_t *addrs, size_t 
     if (e != TMLRT_OK) return e;
     s.n = n < CONNECT__MOST ? (uint32_t)n : CONNECT__MOST;
     memcpy(s.addr, addrs, s.n * sizeof *addrs);
-    connect__interleave(s.addr, s.n);
+    tmlrt__connect_order(s.addr, s.n);
     return connect__run(&s, deadline);
 }
 
