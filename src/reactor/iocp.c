@@ -28,12 +28,12 @@
 #define IOCP__BATCH  64
 #define IOCP__PIECES 64 /* of a vectored call at most; the others have their turn later */
 #define IOCP__PIPE_MAX                                                                             \
-    ((size_t)64 << 10)     /* a write that is broken off may not say how far it came */
-#define IOCP__DIED_MAX  64 /* connections that died in the queue, passed over in one call */
-#define IOCP__CALL_MAX  ((size_t)1 << 30)
-#define IOCP__REST      (INT64_C(50) * 1000 * 1000)
-#define IOCP__FINE_MAX  (INT64_C(100) * 1000 * 1000) /* longer waits need no high resolution */
-#define IOCP__ADDR_ROOM (sizeof(SOCKADDR_STORAGE) + 16)
+    ((size_t)64 << 10)      /* a write that is broken off may not say how far it came */
+#define IOCP__PASSED_MAX 64 /* errors that concern nobody who waits, passed over in one call */
+#define IOCP__CALL_MAX   ((size_t)1 << 30)
+#define IOCP__REST       (INT64_C(50) * 1000 * 1000)
+#define IOCP__FINE_MAX   (INT64_C(100) * 1000 * 1000) /* longer waits need no high resolution */
+#define IOCP__ADDR_ROOM  (sizeof(SOCKADDR_STORAGE) + 16)
 
 /* op->u.io.u.backend; 2 is DONE or ADDR. */
 #define IOCP__REQUEST 0
@@ -234,10 +234,16 @@ static bool iocp__request_make(tmlrt__op_t *op, const tmlrt__source_t *s, bool a
     return true;
 }
 
+/* Closes the socket that nobody is to have. */
+static void iocp__drop_accepted(iocp__request_t *r) {
+    if (r->accepted != INVALID_SOCKET) tmlrt__os_socket_close((int)r->accepted);
+    r->accepted = INVALID_SOCKET;
+}
+
 static void iocp__request_free(tmlrt__op_t *op) {
     iocp__request_t  *r = iocp__request(op);
     tmlrt_allocator_t mem = r->mem;
-    if (r->accepted != INVALID_SOCKET) tmlrt__os_socket_close((int)r->accepted);
+    iocp__drop_accepted(r);
     tmlrt__mem_put(&mem, r, r->size, _Alignof(max_align_t));
     op->u.io.u.backend[IOCP__REQUEST] = 0;
 }
@@ -311,9 +317,7 @@ static int iocp__call_accept(tmlrt__op_t *op, tmlrt__source_t *s) {
     r->accepted = (SOCKET)fd;
     int e = iocp__answer(r, TMLRT__WIN(d->accept(iocp__socket(s), r->accepted, r->addresses, 0,
                                                  IOCP__ADDR_ROOM, IOCP__ADDR_ROOM, &got, &r->ov)));
-    if (e == TMLRT_OK) return e;
-    tmlrt__os_socket_close(fd);
-    r->accepted = INVALID_SOCKET;
+    if (e != TMLRT_OK) iocp__drop_accepted(r);
     return e;
 }
 
@@ -435,9 +439,28 @@ static bool iocp__of_the_connection(const tmlrt__op_t *op, int error) {
            error == TMLRT_ENETDOWN || error == TMLRT_EIO;
 }
 
+static bool iocp__has_peer(const tmlrt__source_t *s) {
+    SOCKADDR_STORAGE peer;
+    int              size = sizeof peer;
+    return getpeername(iocp__socket(s), (struct sockaddr *)&peer, &size) == 0;
+}
+
+/* A datagram sent before found nobody: told where there is but one peer, as elsewhere. */
+static bool iocp__of_a_datagram_before(tmlrt__source_t *s, int *error) {
+    if (s->kind != TMLRT__SOURCE_DATAGRAM) return false;
+    if (*error != TMLRT_ECONNRESET && *error != TMLRT_ECONNREFUSED) return false;
+    *error = TMLRT_ECONNREFUSED;
+    return !iocp__has_peer(s);
+}
+
+/* True where an error concerns nobody who waits, so that the call is made again. */
+static bool iocp__is_passed_over(const tmlrt__op_t *op, tmlrt__source_t *s, int *error) {
+    return iocp__of_the_connection(op, *error) || iocp__of_a_datagram_before(s, error);
+}
+
 static int32_t iocp__launch(tmlrt__op_t *op, tmlrt__source_t *s) {
     int e = iocp__submit(op, s);
-    for (int died = 0; iocp__of_the_connection(op, e) && died < IOCP__DIED_MAX; died++)
+    for (int i = 0; iocp__is_passed_over(op, s, &e) && i < IOCP__PASSED_MAX; i++)
         e = iocp__submit(op, s);
     if (e == TMLRT_OK) return TMLRT_PENDING;
     iocp__rest_after(op, s, e);
@@ -556,12 +579,6 @@ static int32_t iocp__ended_recv_from(tmlrt__op_t *op, size_t n) {
     return iocp__end(op, (int64_t)n);
 }
 
-static bool iocp__has_peer(const tmlrt__source_t *s) {
-    SOCKADDR_STORAGE peer;
-    int              size = sizeof peer;
-    return getpeername(iocp__socket(s), (struct sockaddr *)&peer, &size) == 0;
-}
-
 static int32_t iocp__ended_badly(tmlrt__op_t *op, tmlrt__source_t *s, int error, int reason) {
     tmlrt__io_kind_t kind = tmlrt__io_class(op)->kind;
     size_t           n = iocp__request(op)->ov.InternalHigh;
@@ -576,14 +593,8 @@ static int32_t iocp__ended_badly(tmlrt__op_t *op, tmlrt__source_t *s, int error,
         op->result = error;
         return TMLRT_READY;
     }
-    if (s->kind == TMLRT__SOURCE_DATAGRAM && error == TMLRT_ECONNRESET) {
-        /* A datagram sent before found nobody: told where there is but one peer, as elsewhere. */
-        if (!iocp__has_peer(s)) return iocp__more(op, s, reason);
-        error = TMLRT_ECONNREFUSED;
-    }
-    if (iocp__of_the_connection(op, error)) {
-        tmlrt__os_socket_close((int)iocp__request(op)->accepted);
-        iocp__request(op)->accepted = INVALID_SOCKET;
+    if (iocp__is_passed_over(op, s, &error)) {
+        iocp__drop_accepted(iocp__request(op));
         return iocp__more(op, s, reason);
     }
     iocp__rest_after(op, s, error);

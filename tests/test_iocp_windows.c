@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_iocp_windows.c: what only the reactor of Windows has to deal with, through the fault seam.
+ * The runtimes have no thread of their own, so the seam counts the calls of this thread alone.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fault.h"
+#include "support/net.h"
+#include "support/unit.h"
+#include "tcp.h"
+
+static tmlrt_runtime_t *rt;
+
+static int setup(void **state) {
+    (void)state;
+    rt = runtime_current_thread();
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    return tmlrt_runtime_destroy(rt);
+}
+
+static tmlrt_sock_t *udp_on(tmlrt_addr_t *addr) {
+    tmlrt_sock_t *sock = NULL;
+    *addr = loopback();
+    require(tmlrt_udp_open(rt, addr, NULL, &sock) == TMLRT_OK);
+    require(tmlrt_sock_local_addr(sock, addr) == TMLRT_OK);
+    return sock;
+}
+
+/* ---- datagrams that find nobody ---------------------------------------------------------------- */
+
+/* Starts a receive with its first `n` system calls failing. */
+static int start_failing(tmlrt_op_t *op, uint64_t n, int error) {
+    tmlrt__fault_arm(TMLRT__FAULT_SYS, 1, n > 1, error);
+    int pending = start(op);
+    assert_true(tmlrt__fault_fired(TMLRT__FAULT_SYS) >= 1);
+    tmlrt__fault_disarm();
+    return pending;
+}
+
+static void a_client_that_vanished_does_not_end_the_servers_receive(void **state) {
+    (void)state;
+    static const int errors[] = {ECONNRESET, ECONNREFUSED};
+    tmlrt_addr_t     addr, from;
+    char             c;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
+    tmlrt_sock_t    *server = udp_on(&addr), *client = udp_on(&from);
+    for (int i = 0; i < 2; i++) {
+        /* Told by the call itself. */
+        assert_int_equal(tmlrt_op_recv_from(&op, server, &c, 1, &from), TMLRT_OK);
+        assert_int_equal(start_failing(&op, 1, errors[i]), 1);
+        assert_int_equal(tmlrt_send_to(client, "x", 1, &addr), 1);
+        assert_int_equal(finish(&op), 1);
+        assert_int_equal(c, 'x');
+        assert_int_equal(tmlrt_op_send_to(&op, server, "y", 1, &from), TMLRT_OK);
+        start_failing(&op, 1, errors[i]);
+        assert_int_equal(finish(&op), 1);
+        assert_int_equal(tmlrt_recv_from(client, &c, 1, NULL), 1);
+        /* Again and again: an error, and no loop without an end. */
+        assert_int_equal(tmlrt_op_recv_from(&op, server, &c, 1, NULL), TMLRT_OK);
+        assert_int_equal(start_failing(&op, 2, errors[i]), 0);
+        assert_int_equal(tmlrt_op_result(&op), TMLRT_ECONNREFUSED);
+    }
+    tmlrt_sock_release(server);
+    tmlrt_sock_release(client);
+}
+
+static void the_one_peer_that_vanished_is_told(void **state) {
+    (void)state;
+    tmlrt_addr_t  addr, other;
+    char          c;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
+    tmlrt_sock_t *a = udp_on(&addr), *b = udp_on(&other);
+    assert_int_equal(tmlrt_udp_connect(a, &other), TMLRT_OK);
+    assert_int_equal(tmlrt_op_recv_from(&op, a, &c, 1, NULL), TMLRT_OK);
+    assert_int_equal(start_failing(&op, 1, ECONNRESET), 0);
+    assert_int_equal(tmlrt_op_result(&op), TMLRT_ECONNREFUSED);
+    tmlrt_sock_release(a);
+    tmlrt_sock_release(b);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_client_that_vanished_does_not_end_the_servers_receive),
+        T(the_one_peer_that_vanished_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
