@@ -91,11 +91,31 @@ static void the_one_peer_that_vanished_is_told(void **state) {
     tmlrt_sock_release(b);
 }
 
+/* ---- connections that wait ------------------------------------------------------------------- */
+
+static void more_than_200_connections_wait_for_their_accept(void **state) {
+    (void)state;
+    enum { N = 250 };
+    tmlrt_addr_t  addr;
+    tmlrt_sock_t *listener = listener_on(rt, &addr), *sock = NULL;
+    int           peer[N];
+    for (int i = 0; i < N; i++)
+        peer[i] = raw_connect(&addr);
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(tmlrt_accept(listener, &sock), TMLRT_OK);
+        tmlrt_sock_release(sock);
+    }
+    for (int i = 0; i < N; i++)
+        close(peer[i]);
+    tmlrt_sock_release(listener);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_client_that_vanished_does_not_end_the_servers_receive),
         T(the_one_peer_that_vanished_is_told),
+        T(more_than_200_connections_wait_for_their_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
