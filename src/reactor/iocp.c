@@ -321,12 +321,20 @@ static int iocp__call_accept(tmlrt__op_t *op, tmlrt__source_t *s) {
     return e;
 }
 
-/* The socket must be bound before, to any address of the family. */
+#ifndef SO_REUSE_UNICASTPORT
+#define SO_REUSE_UNICASTPORT 0x3007
+#endif
+
+/* The socket must be bound before, to any address of the family. That would take one of the ports
+ * of the machine for itself, whatever the peer; shared they suffice for many more connections. */
 static int iocp__call_connect(tmlrt__op_t *op, tmlrt__source_t *s) {
     const struct sockaddr *to = op->u.io.buf;
     SOCKADDR_STORAGE       any;
     memset(&any, 0, sizeof any);
     any.ss_family = to->sa_family;
+    DWORD yes = 1; /* systems without the option take a port for each, as before */
+    (void)TMLRT__SYS(setsockopt(iocp__socket(s), SOL_SOCKET, SO_REUSE_UNICASTPORT,
+                                (const char *)&yes, sizeof yes));
     if (TMLRT__SYS(bind(iocp__socket(s), (struct sockaddr *)&any, (int)op->u.io.len)) != 0)
         return tmlrt__os_last_error();
     iocp__request_t *r = iocp__request(op);
