@@ -77,6 +77,36 @@ static void a_client_that_vanished_does_not_end_the_servers_receive(void **state
     tmlrt_sock_release(client);
 }
 
+/* The same told by the packet: one that failed, whatever for, with the seam's word for why. */
+static void a_packet_that_failed_is_asked_for_its_error(void **state) {
+    (void)state;
+    tmlrt_addr_t  addr, from;
+    char          c;
+    tmlrt_op_t    op = TMLRT_OP_INIT;
+    tmlrt_sock_t *server = udp_on(&addr), *client = udp_on(&from);
+    assert_int_equal(tmlrt_op_recv_from(&op, server, &c, 1, NULL), TMLRT_OK);
+    assert_int_equal(start(&op), 1);
+    assert_true(CancelIoEx((HANDLE)(intptr_t)server->source.fd, NULL));
+    drive(rt);
+    tmlrt__fault_arm(TMLRT__FAULT_SYS, 1, false, ECONNRESET);
+    assert_int_equal(start(&op), 1); /* nobody's: it waits on */
+    assert_int_equal(tmlrt__fault_fired(TMLRT__FAULT_SYS), 1);
+    tmlrt__fault_disarm();
+    assert_int_equal(tmlrt_send_to(client, "x", 1, &addr), 1);
+    assert_int_equal(finish(&op), 1);
+    assert_int_equal(tmlrt_udp_connect(server, &from), TMLRT_OK);
+    assert_int_equal(tmlrt_op_recv_from(&op, server, &c, 1, NULL), TMLRT_OK);
+    assert_int_equal(start(&op), 1);
+    assert_true(CancelIoEx((HANDLE)(intptr_t)server->source.fd, NULL));
+    drive(rt);
+    tmlrt__fault_arm(TMLRT__FAULT_SYS, 1, false, ECONNRESET);
+    assert_int_equal(start(&op), 0);
+    tmlrt__fault_disarm();
+    assert_int_equal(tmlrt_op_result(&op), TMLRT_ECONNREFUSED);
+    tmlrt_sock_release(server);
+    tmlrt_sock_release(client);
+}
+
 static void the_one_peer_that_vanished_is_told(void **state) {
     (void)state;
     tmlrt_addr_t  addr, other;
@@ -114,6 +144,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_client_that_vanished_does_not_end_the_servers_receive),
+        T(a_packet_that_failed_is_asked_for_its_error),
         T(the_one_peer_that_vanished_is_told),
         T(more_than_200_connections_wait_for_their_accept),
     };

@@ -609,6 +609,18 @@ static int32_t iocp__ended_badly(tmlrt__op_t *op, tmlrt__source_t *s, int error,
     return iocp__end(op, iocp__failed(op, error));
 }
 
+/* What a packet that failed says. How a driver's NTSTATUS is meant for a socket is Winsock's to say;
+ * a pipe's is the system's own, as is one that Winsock has no number for. */
+static int iocp__error(const tmlrt__source_t *s, iocp__request_t *r) {
+    int   kept = tmlrt__os_nt_error((int32_t)r->ov.Internal);
+    DWORD n = 0, flags = 0;
+    if (iocp__is_pipe(s) ||
+        TMLRT__WIN(WSAGetOverlappedResult(iocp__socket(s), &r->ov, &n, FALSE, &flags)))
+        return kept;
+    int e = tmlrt__os_last_error();
+    return e != TMLRT_EUNKNOWN ? e : kept;
+}
+
 /* Fired: its packet has come. `reason`: of the cancel, or 0. */
 static int32_t iocp__complete(tmlrt__op_t *op, int reason) {
     tmlrt__source_t *s = tmlrt__io_source(op);
@@ -616,7 +628,7 @@ static int32_t iocp__complete(tmlrt__op_t *op, int reason) {
     iocp__reading(op, s, NULL);
     int32_t status = (int32_t)r->ov.Internal;
     size_t  n = r->ov.InternalHigh;
-    if (status < 0) return iocp__ended_badly(op, s, tmlrt__os_nt_error(status), reason);
+    if (status < 0) return iocp__ended_badly(op, s, iocp__error(s, r), reason);
     switch (tmlrt__io_class(op)->kind) {
     case TMLRT__IO_READ:
     case TMLRT__IO_READ_EXACT: return iocp__ended_read(op, s, n, reason);
