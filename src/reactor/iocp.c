@@ -31,9 +31,13 @@
     ((size_t)64 << 10)      /* a write that is broken off may not say how far it came */
 #define IOCP__PASSED_MAX 64 /* errors that concern nobody who waits, passed over in one call */
 #define IOCP__CALL_MAX   ((size_t)1 << 30)
-#define IOCP__REST       (INT64_C(50) * 1000 * 1000)
-#define IOCP__FINE_MAX   (INT64_C(100) * 1000 * 1000) /* longer waits need no high resolution */
-#define IOCP__ADDR_ROOM  (sizeof(SOCKADDR_STORAGE) + 16)
+/* Threads that a port lets run at a time. It holds packets back while that many of those that reaped
+ * it last are running: a worker that is stuck in a poll, whose packets another has come for, or a
+ * thread that reaped it once and now does something else. The token keeps the order; so no limit. */
+#define IOCP__THREADS   1024
+#define IOCP__REST      (INT64_C(50) * 1000 * 1000)
+#define IOCP__FINE_MAX  (INT64_C(100) * 1000 * 1000) /* longer waits need no high resolution */
+#define IOCP__ADDR_ROOM (sizeof(SOCKADDR_STORAGE) + 16)
 
 /* op->u.io.u.backend; 2 is DONE or ADDR. */
 #define IOCP__REQUEST 0
@@ -89,7 +93,7 @@ static int iocp__extensions(tmlrt__iocp_t *d) {
 
 static int iocp__open(tmlrt__iocp_t *d) {
     if (!tmlrt__fault_point(TMLRT__FAULT_SYS))
-        d->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
+        d->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, IOCP__THREADS);
     if (d->port == NULL) return tmlrt__os_last_error();
     d->timer = tmlrt__os_timer();
     return iocp__extensions(d);
