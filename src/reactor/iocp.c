@@ -36,7 +36,6 @@
  * thread that reaped it once and now does something else. The token keeps the order; so no limit. */
 #define IOCP__THREADS   1024
 #define IOCP__REST      (INT64_C(50) * 1000 * 1000)
-#define IOCP__FINE_MAX  (INT64_C(100) * 1000 * 1000) /* longer waits need no high resolution */
 #define IOCP__ADDR_ROOM (sizeof(SOCKADDR_STORAGE) + 16)
 
 /* op->u.io.u.backend; 2 is DONE or ADDR. */
@@ -187,24 +186,25 @@ static uint32_t iocp__reap(tmlrt__iocp_t *d, uint32_t ms, bool alertable) {
     return count;
 }
 
-/* Run by the system in the wait, which then returns: that is all. */
+/* Run by the system in the wait, which then returns. */
 static void CALLBACK iocp__rings(void *arg, DWORD low, DWORD high) {
-    (void)arg, (void)low, (void)high;
+    tmlrt__iocp_t *d = arg;
+    (void)low, (void)high;
+    d->rung = true;
 }
 
 static uint32_t iocp__wait(tmlrt__driver_t *base, int64_t timeout_ns) {
     tmlrt__iocp_t *d = tmlrt__iocp_of(base);
     uint32_t       ms = tmlrt__os_milliseconds(timeout_ns);
-    if (timeout_ns <= 0 || timeout_ns > IOCP__FINE_MAX || d->timer == NULL)
-        return iocp__reap(d, ms, false);
-    /* The port's own timeouts are as coarse as the system's clock ticks (15 ms). */
-    uint32_t count = iocp__reap(d, 0, false);
-    if (count != 0) return count;
+    if (timeout_ns <= 0 || d->timer == NULL) return iocp__reap(d, ms, false);
+    /* The port's own timeouts are as coarse as the system's clock ticks (15 ms), however long. */
     LARGE_INTEGER due; /* negative: from now, in 100 ns */
-    due.QuadPart = -((timeout_ns + 99) / 100);
-    bool set = TMLRT__WIN(SetWaitableTimer(d->timer, &due, 0, iocp__rings, NULL, FALSE));
-    count = iocp__reap(d, ms, set);
-    if (set) (void)CancelWaitableTimer(d->timer);
+    due.QuadPart = -(timeout_ns / 100 + 1);
+    d->rung = false;
+    bool     set = TMLRT__WIN(SetWaitableTimer(d->timer, &due, 0, iocp__rings, d, FALSE));
+    uint32_t count = iocp__reap(d, ms, set);
+    /* One that goes off later would end a wait of this thread that is none of ours. */
+    if (set && !d->rung) (void)CancelWaitableTimer(d->timer);
     return count;
 }
 

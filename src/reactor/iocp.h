@@ -28,6 +28,7 @@ typedef struct tmlrt__iocp {
     tmlrt__driver_t   base;
     HANDLE            port;
     HANDLE            timer;   /* of high resolution, or NULL: constant */
+    bool              rung;    /* token held: the timer of this wait has gone off */
     LPFN_ACCEPTEX     accept;  /* constant */
     LPFN_CONNECTEX    connect; /* constant */
     tmlrt__atomic_u32 woken;   /* any thread; 1: a wake is in the port */
