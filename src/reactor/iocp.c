@@ -16,6 +16,7 @@
 #include "iocp.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <tmlrt/net.h>
@@ -152,6 +153,15 @@ static void iocp__reading(tmlrt__op_t *op, tmlrt__source_t *s, iocp__request_t *
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
+
+void tmlrt__iocp_break_off(HANDLE handle, OVERLAPPED *call) {
+    if (CancelIoEx(handle, call)) return;
+    DWORD code = GetLastError();
+    if (code == ERROR_NOT_FOUND) return; /* it has ended */
+    char line[96];
+    snprintf(line, sizeof line, "tmlrt: CancelIoEx says %lu: a call may wait for ever", code);
+    tmlrt__os_log(line);
+}
 
 void tmlrt__iocp_landed(tmlrt__iocp_t *d) {
     /* release: the destroy comes after our use; pairs [IOCP-1] */
@@ -423,7 +433,7 @@ static int iocp__submit(tmlrt__op_t *op, tmlrt__source_t *s) {
     /* seq: a close that we do not see here sees our call; pairs [IOCP-3] */
     tmlrt__fence_seq();
     if (iocp__turned_away(op, s) || iocp__is_shut(op, s))
-        (void)CancelIoEx(iocp__handle_of(s), &r->ov);
+        tmlrt__iocp_break_off(iocp__handle_of(s), &r->ov);
     return TMLRT_OK;
 }
 
@@ -656,7 +666,7 @@ static int32_t iocp__cancel(tmlrt__op_t *op, int reason) {
     if ((ctl & TMLRT__OP_SRC_ARMED) == 0) return iocp__complete(op, reason);
     /* Asked once is enough: it ends with its packet. */
     if (op->u.io.u.backend[IOCP__REASON] == 0)
-        (void)CancelIoEx(iocp__handle_of(tmlrt__io_source(op)), &iocp__request(op)->ov);
+        tmlrt__iocp_break_off(iocp__handle_of(tmlrt__io_source(op)), &iocp__request(op)->ov);
     op->u.io.u.backend[IOCP__REASON] = (uint64_t)-reason;
     return TMLRT_PENDING;
 }
@@ -666,7 +676,7 @@ static void iocp__closing(tmlrt__driver_t *base, tmlrt__source_t *s) {
     (void)base;
     /* seq: a start that does not see the word changed has made its call; pairs [IOCP-3] */
     tmlrt__fence_seq();
-    (void)CancelIoEx(iocp__handle_of(s), NULL);
+    tmlrt__iocp_break_off(iocp__handle_of(s), NULL);
 }
 
 static void iocp__shut(tmlrt__driver_t *base, tmlrt__source_t *s) {
@@ -676,7 +686,7 @@ static void iocp__shut(tmlrt__driver_t *base, tmlrt__source_t *s) {
     tmlrt__fence_seq();
     AcquireSRWLockExclusive(&d->reading);
     iocp__request_t *r = s->backend;
-    if (r != NULL) (void)CancelIoEx(iocp__handle_of(s), &r->ov);
+    if (r != NULL) tmlrt__iocp_break_off(iocp__handle_of(s), &r->ov);
     ReleaseSRWLockExclusive(&d->reading);
 }
 

@@ -49,6 +49,9 @@ void tmlrt__iocp_poll_detach(tmlrt__iocp_t *d, tmlrt__source_t *s);
 int  tmlrt__iocp_poll_watch(tmlrt__iocp_t *d, tmlrt__source_t *s, uint32_t events);
 void tmlrt__iocp_poll_done(tmlrt__iocp_t *d, void *record);
 
+/* Asks for the end of a call in flight, or (NULL) of all of a handle: each ends with its packet. */
+void tmlrt__iocp_break_off(HANDLE handle, OVERLAPPED *call);
+
 /* One flight less: its packet was dequeued. */
 void tmlrt__iocp_landed(tmlrt__iocp_t *d);
 

@@ -26,7 +26,7 @@ static bool calls__is_pipe(const tmlrt__source_t *s) {
 static int64_t calls__pipe_end(HANDLE pipe, OVERLAPPED *ov, bool ok) {
     DWORD n = 0;
     if (!ok && GetLastError() != ERROR_IO_PENDING) return tmlrt__os_last_error();
-    if (!ok) (void)CancelIoEx(pipe, ov);
+    if (!ok) tmlrt__iocp_break_off(pipe, ov);
     if (GetOverlappedResult(pipe, ov, &n, TRUE)) return n;
     if (n > 0) return n;
     return GetLastError() == ERROR_OPERATION_ABORTED ? TMLRT_EAGAIN : tmlrt__os_last_error();

@@ -122,7 +122,7 @@ static int poll__ask(tmlrt__iocp_t *d, iocp__poll_t *p) {
 static void poll__break_off(tmlrt__iocp_t *d, iocp__poll_t *p) {
     if (!p->flies || p->broken_off) return;
     p->broken_off = true;
-    (void)CancelIoEx(d->afd, (OVERLAPPED *)(void *)&p->status);
+    tmlrt__iocp_break_off(d->afd, (OVERLAPPED *)(void *)&p->status);
 }
 
 static void poll__free(tmlrt__iocp_t *d, iocp__poll_t *p) {
