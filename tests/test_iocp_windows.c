@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -140,6 +142,58 @@ static void more_than_200_connections_wait_for_their_accept(void **state) {
     tmlrt_sock_release(listener);
 }
 
+/* ---- foreign sockets ------------------------------------------------------------------------- */
+
+/* The request of a registration is in flight until its packet came; it may be gone before. */
+static void a_socket_is_registered_again_before_the_former_packet_came(void **state) {
+    (void)state;
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    for (int round = 0; round < 50; round++) {
+        int         fds[2];
+        char        c;
+        tmlrt_fd_t *reg = NULL;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        for (int again = 0; again < 4; again++) {
+            assert_int_equal(tmlrt_fd_open(rt, fds[0], &reg), TMLRT_OK);
+            assert_int_equal(tmlrt_op_fd_wait(&op, reg, TMLRT_FD_READ), TMLRT_OK);
+            assert_int_equal(start(&op), 1);
+            if (again == 3) break;
+            tmlrt_fd_close(reg);
+            assert_int_equal(finish(&op), TMLRT_ECANCELED);
+        }
+        drive(rt); /* the packets of the former ones are nobody's */
+        assert_int_equal(start(&op), 1);
+        assert_int_equal(send(fds[1], "x", 1, 0), 1);
+        assert_int_equal(finish(&op), TMLRT_FD_READ);
+        assert_int_equal(recv(fds[0], &c, 1, 0), 1);
+        assert_int_equal(tmlrt_op_fd_wait(&op, reg, TMLRT_FD_READ), TMLRT_OK);
+        assert_int_equal(start(&op), 1);
+        tmlrt_fd_close(reg);
+        assert_int_equal(finish(&op), TMLRT_ECANCELED);
+        close(fds[0]); /* its number may be the next one's */
+        close(fds[1]);
+    }
+}
+
+static void many_sockets_are_registered_once_each(void **state) {
+    (void)state;
+    enum { N = 200 };
+    int         fd[N];
+    tmlrt_fd_t *reg[N], *second = NULL;
+    for (int i = 0; i < N; i++) {
+        fd[i] = socket(AF_INET, SOCK_DGRAM, 0);
+        assert_int_equal(tmlrt_fd_open(rt, fd[i], &reg[i]), TMLRT_OK);
+    }
+    for (int i = 0; i < N; i++)
+        assert_int_equal(tmlrt_fd_open(rt, fd[i], &second), TMLRT_EEXIST);
+    for (int i = 0; i < N; i++) {
+        tmlrt_fd_close(reg[i]);
+        assert_int_equal(tmlrt_fd_open(rt, fd[i], &reg[i]), TMLRT_OK);
+        tmlrt_fd_close(reg[i]);
+        close(fd[i]);
+    }
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -147,6 +201,8 @@ int main(void) {
         T(a_packet_that_failed_is_asked_for_its_error),
         T(the_one_peer_that_vanished_is_told),
         T(more_than_200_connections_wait_for_their_accept),
+        T(a_socket_is_registered_again_before_the_former_packet_came),
+        T(many_sockets_are_registered_once_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,7 +114,8 @@ static int iocp__create(tmlrt__driver_t **out, tmlrt__host_t *host, uint32_t ind
     d->base.index = index;
     InitializeSRWLock(&d->reading);
     InitializeSRWLock(&d->lock);
-    tmlrt__list_init(&d->polls);
+    for (uint32_t i = 0; i < TMLRT__IOCP_POLLS; i++)
+        tmlrt__list_init(&d->polls[i]);
     int e = iocp__open(d);
     if (e != TMLRT_OK) {
         iocp__free(d);

@@ -24,6 +24,8 @@ extern const tmlrt__reactor_class_t tmlrt__reactor_iocp;
 #define TMLRT__IOCP_IO   1u /* an operation; its OVERLAPPED begins an iocp__request_t */
 #define TMLRT__IOCP_POLL 2u /* a poll; its OVERLAPPED is the status block of an iocp_poll record */
 
+#define TMLRT__IOCP_POLLS 64u
+
 typedef struct tmlrt__iocp {
     tmlrt__driver_t   base;
     HANDLE            port;
@@ -36,7 +38,7 @@ typedef struct tmlrt__iocp {
     SRWLOCK           reading; /* guards `backend` of streams: the read in flight, or NULL */
     SRWLOCK           lock;    /* guards what follows; held over system calls */
     HANDLE            afd;     /* or NULL: no foreign socket yet */
-    tmlrt__list_t     polls;   /* of the registrations of foreign sockets */
+    tmlrt__list_t polls[TMLRT__IOCP_POLLS]; /* of the registrations of foreign sockets, by socket */
 } tmlrt__iocp_t;
 
 static inline tmlrt__iocp_t *tmlrt__iocp_of(tmlrt__driver_t *d) {
