@@ -54,7 +54,10 @@ typedef struct calls__pipe_info {
 #define CALLS__PIPE_CONNECTED 3                            /* else the reader is gone */
 #define CALLS__PIPE_INFO      ((FILE_INFORMATION_CLASS)24) /* FilePipeLocalInformation */
 
-/* A write that waits could not be taken back: what the reader took of it meanwhile is not told. */
+/* No overlapped write that is broken off where it waits: what the reader took of it meanwhile may
+ * not be told. So the room is asked for first. The system takes from it what reads that wait at the
+ * other end are going to have; while they wait for a whole buffer, a try says TMLRT_EAGAIN although a
+ * write, which goes to them at once, would not wait. */
 static int64_t calls__pipe_write(const tmlrt__source_t *s, const void *buf, size_t size) {
     IO_STATUS_BLOCK    status;
     calls__pipe_info_t info = {0};
