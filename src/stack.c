@@ -6,6 +6,7 @@
 
 #include <tmlrt/error.h>
 
+#include "fiber_switch.h"
 #include "os.h"
 
 /* Valgrind takes a switch to memory that it does not know as a stack for a wild stack pointer. Told
@@ -142,6 +143,7 @@ static void stack__cool(tmlrt__stacks_t *s, tmlrt__stack_t *list) {
         tmlrt__stack_t *stack = list;
         list = stack->next;
         tmlrt__os_give_back(stack->low, (size_t)(stack->high - stack->low));
+        stack->pages = 0;
         tmlrt__latch_lock(&s->latch);
         stack->given_back = true;
         stack->next = s->cls[stack->cls].cold;
@@ -221,9 +223,21 @@ static void stack__spill(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32
 
 tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
     tmlrt__stack_t *stack = stack__take(s, cache, cls);
-    if (stack == NULL || tmlrt__os_stack_begin(stack->low, stack->high) == TMLRT_OK) return stack;
+    if (stack == NULL || tmlrt__os_stack_begin(stack->low, stack->high, &stack->pages) == TMLRT_OK)
+        return stack;
     tmlrt__stack_put(s, cache, stack);
     return NULL;
+}
+
+void tmlrt__stack_enter(const tmlrt__stack_t *stack, void *context) {
+    void **limit = tmlrt__fiber_limit(context);
+    if (limit != NULL) *limit = stack->high - stack->pages * tmlrt__os_page();
+}
+
+void tmlrt__stack_leave(tmlrt__stack_t *stack, void *context) {
+    void **limit = tmlrt__fiber_limit(context);
+    if (limit == NULL) return;
+    stack->pages = (uint16_t)((size_t)(stack->high - (char *)*limit) / tmlrt__os_page());
 }
 
 void tmlrt__stack_put(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, tmlrt__stack_t *stack) {
