@@ -47,6 +47,11 @@ function(tmlrt_sources OUT)
     file(GLOB all RELATIVE "${PROJECT_SOURCE_DIR}/src" CONFIGURE_DEPENDS
         "${PROJECT_SOURCE_DIR}/src/*.c" "${PROJECT_SOURCE_DIR}/src/*.S"
         "${PROJECT_SOURCE_DIR}/src/reactor/*.c")
+    # MSVC's own assembler has a syntax of its own; clang-cl takes the files of the others.
+    if(CMAKE_C_COMPILER_ID STREQUAL "MSVC")
+        list(FILTER all EXCLUDE REGEX "\\.S$")
+        list(APPEND all fiber_switch_win64.asm)
+    endif()
     # An object without code has no mark of landing pads either, and takes it from the library.
     if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
         list(FILTER all EXCLUDE REGEX "fiber_switch_(x86_64|win64|i386)\\.S$")
