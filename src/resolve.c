@@ -65,9 +65,13 @@ static int resolve__error(int code) {
 #ifdef EAI_SYSTEM
     case EAI_SYSTEM: return tmlrt__os_last_error();
 #endif
-    case EAI_NONAME: return TMLRT_ENOENT;
-#ifdef EAI_NODATA
+    case EAI_NONAME:
+        return TMLRT_ENOENT;
+/* On Windows one may be another word for the other, and the answer is a third. */
+#if defined(EAI_NODATA) && EAI_NODATA != EAI_NONAME
     case EAI_NODATA: return TMLRT_ENOENT;
+#elif defined(WSANO_DATA)
+    case WSANO_DATA: return TMLRT_ENOENT;
 #endif
 #ifdef EAI_ADDRFAMILY
     case EAI_ADDRFAMILY: return TMLRT_ENOENT;

@@ -65,7 +65,7 @@ static void stack__free_chunk(tmlrt__stacks_t *s, tmlrt__stack_chunk_t *c) {
     for (uint32_t i = 0; i < c->n; i++)
         STACK__DEREGISTER(c->stack[i].valgrind_id);
     tmlrt__os_unmap(c->base, c->bytes);
-    tmlrt__mem_put(s->mem, c, stack__record_bytes(c->n), _Alignof(max_align_t));
+    tmlrt__mem_put(s->mem, c, stack__record_bytes(c->n), TMLRT__ALIGN_MAX);
 }
 
 void tmlrt__stacks_destroy(tmlrt__stacks_t *s) {
@@ -82,15 +82,14 @@ static tmlrt__stack_chunk_t *stack__new_chunk(tmlrt__stacks_t *s, uint32_t cls) 
     size_t   slot = tmlrt__stack_size(cls) + below;
     uint32_t n = (uint32_t)(STACK__CHUNK_BYTES / slot);
     if (n < STACK__CHUNK_LEAST) n = STACK__CHUNK_LEAST;
-    tmlrt__stack_chunk_t *c =
-        tmlrt__mem_zero(s->mem, stack__record_bytes(n), _Alignof(max_align_t));
+    tmlrt__stack_chunk_t *c = tmlrt__mem_zero(s->mem, stack__record_bytes(n), TMLRT__ALIGN_MAX);
     if (c == NULL) return NULL;
     c->n = n;
     c->slot = slot;
     c->bytes = n * slot;
     c->base = tmlrt__os_map(c->bytes);
     if (c->base == NULL) {
-        tmlrt__mem_put(s->mem, c, stack__record_bytes(n), _Alignof(max_align_t));
+        tmlrt__mem_put(s->mem, c, stack__record_bytes(n), TMLRT__ALIGN_MAX);
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++) {

@@ -238,7 +238,7 @@ static int64_t iocp__pollable(tmlrt__driver_t *base) {
 static bool iocp__request_make(tmlrt__op_t *op, const tmlrt__source_t *s, bool accepts) {
     const tmlrt_allocator_t *mem = &s->driver->host->mem;
     size_t                   size = sizeof(iocp__request_t) + (accepts ? 2 * IOCP__ADDR_ROOM : 0);
-    iocp__request_t         *r = tmlrt__mem_zero(mem, size, _Alignof(max_align_t));
+    iocp__request_t         *r = tmlrt__mem_zero(mem, size, TMLRT__ALIGN_MAX);
     if (r == NULL) return false;
     r->op = op;
     r->mem = *mem;
@@ -259,7 +259,7 @@ static void iocp__request_free(tmlrt__op_t *op) {
     iocp__request_t  *r = iocp__request(op);
     tmlrt_allocator_t mem = r->mem;
     iocp__drop_accepted(r);
-    tmlrt__mem_put(&mem, r, r->size, _Alignof(max_align_t));
+    tmlrt__mem_put(&mem, r, r->size, TMLRT__ALIGN_MAX);
     op->u.io.u.backend[IOCP__REQUEST] = 0;
 }
 

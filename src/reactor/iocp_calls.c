@@ -45,6 +45,12 @@ static int64_t calls__pipe(const tmlrt__source_t *s, void *buf, size_t size, boo
     return n;
 }
 
+#if !defined(__MINGW32__)
+/* In ntdll, but not in the headers of the system. */
+NTSTATUS NTAPI NtQueryInformationFile(HANDLE file, PIO_STATUS_BLOCK status, PVOID info, ULONG size,
+                                      FILE_INFORMATION_CLASS what);
+#endif
+
 /* What a write may have without waiting. */
 typedef struct calls__pipe_info {
     ULONG type, configuration, max_instances, instances, in_quota, read_there, out_quota, room,
