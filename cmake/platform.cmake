@@ -9,7 +9,8 @@ set(tmlrt_files_kqueue reactor/kqueue.c reactor/fd_bits.c)
 set(tmlrt_files_bsd ${tmlrt_files_posix} os_bsd.c os_futex_cond.c ${tmlrt_files_kqueue}
     tml_poller_scan.c)
 set(tmlrt_files_windows os_windows.c os_socket_windows.c os_map_windows.c fiber_fault_windows.c
-    pipe_windows.c signal_table_windows.c reactor/iocp.c reactor/iocp_calls.c reactor/iocp_poll.c
+    pipe_windows.c signal_table_windows.c reactor/iocp.c reactor/iocp_calls.c reactor/iocp_op.c
+    reactor/iocp_poll.c reactor/iocp_request.c
     tml_poller_scan.c)
 # Compiled into the test build of the library alone, where epoll or kqueue is, on which it stands.
 set(tmlrt_files_sim reactor/sim.c reactor/fd_bits.c os_futex_cond.c)

@@ -18,10 +18,6 @@ static int calls__clip(size_t size) {
     return (int)(size < CALLS__MAX ? size : CALLS__MAX);
 }
 
-static bool calls__is_pipe(const tmlrt__source_t *s) {
-    return s->kind == TMLRT__SOURCE_PIPE_READ || s->kind == TMLRT__SOURCE_PIPE_WRITE;
-}
-
 /* The end of an overlapped call that was just made; broken off where it would wait. */
 static int64_t calls__pipe_end(HANDLE pipe, OVERLAPPED *ov, bool ok) {
     DWORD n = 0;
@@ -85,7 +81,7 @@ static int64_t calls__pipe_read(const tmlrt__source_t *s, void *buf, size_t size
 }
 
 int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) {
-    if (calls__is_pipe(s)) return calls__pipe_read(s, buf, size);
+    if (tmlrt__iocp_is_pipe(s)) return calls__pipe_read(s, buf, size);
     int n = TMLRT__SYS(recv((SOCKET)s->fd, buf, calls__clip(size), 0));
     if (n >= 0) return n;
     int e = tmlrt__os_last_error();
@@ -93,7 +89,7 @@ int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) 
 }
 
 int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t size) {
-    if (calls__is_pipe(s)) return calls__pipe_write(s, buf, size);
+    if (tmlrt__iocp_is_pipe(s)) return calls__pipe_write(s, buf, size);
     int n = TMLRT__SYS(send((SOCKET)s->fd, buf, calls__clip(size), 0));
     return n >= 0 ? n : tmlrt__os_last_error();
 }
