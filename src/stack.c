@@ -236,6 +236,10 @@ void tmlrt__stack_enter(const tmlrt__stack_t *stack, void *context) {
 void tmlrt__stack_leave(tmlrt__stack_t *stack, void *context) {
     void **limit = tmlrt__fiber_limit(context);
     if (limit == NULL) return;
+    if ((char *)*limit < stack->low) { /* it ran over, and its mark is used up: begun anew */
+        stack->pages = 0;
+        return;
+    }
     stack->pages = (uint16_t)((size_t)(stack->high - (char *)*limit) / tmlrt__os_page());
 }
 
