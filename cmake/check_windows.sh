@@ -116,6 +116,11 @@ try() {
     local needs=no
     bash "$ROOT/cmake/wine.sh" "$1" >"$work/out" || die "$(basename "$1") fails: $(cat "$work/out")"
     if x86_64-w64-mingw32-objdump -p "$1" | grep 'DLL Name: libtmlrt.dll' >/dev/null; then needs=yes; fi
+    # Of the static library nothing is exported again.
+    if [ "$2" = static ] && x86_64-w64-mingw32-objdump -p "$1" |
+        awk '/^\[Ordinal\/Name Pointer\]/ { on = 1 } on' | grep -q tmlrt; then
+        die "$(basename "$1") exports what is the library's"
+    fi
     [ "$2-$needs" = shared-yes ] || [ "$2-$needs" = static-no ] ||
         die "$(basename "$1") is $2, but needs libtmlrt.dll: $needs"
     built=$((built + 1))

@@ -20,6 +20,7 @@ layers       60 who includes whom
 seam         60 every system call and allocation passes the fault seam
 scripts      60 the scripts (shellcheck, where it is installed)
 headers     180 each public header alone: gcc, clang, g++
+clangcl     300 the sources as the compilers of MSVC would read them; nothing is linked or run
 windows    1200 Windows: public headers alone; build by mingw; tests under Wine; an outside program
 gcc         600 gcc, optimised and not, warnings as errors
 symbols     300 what the library shows, needs and allows
@@ -74,6 +75,8 @@ step_windows() {
     bash "$ROOT/cmake/check_headers.sh" --windows
     bash "$ROOT/cmake/check_windows.sh"
 }
+
+step_clangcl() { bash "$ROOT/cmake/check_clangcl.sh"; }
 
 step_gcc() {
     need_test

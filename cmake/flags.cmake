@@ -3,15 +3,30 @@
 # Warnings, code generation and sanitizers, as interface targets: tmlrt_warnings
 # is for all code here, tmlrt_codegen for what sees the library's internals.
 add_library(tmlrt_warnings INTERFACE)
-target_compile_options(tmlrt_warnings INTERFACE
-    -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla)
+if(MSVC)
+    target_compile_options(tmlrt_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:/W4>)
+else()
+    target_compile_options(tmlrt_warnings INTERFACE
+        -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla)
+endif()
 if(TMLRT_WERROR)
-    target_compile_options(tmlrt_warnings INTERFACE -Werror)
+    target_compile_options(tmlrt_warnings INTERFACE
+        $<$<COMPILE_LANGUAGE:C>:$<IF:$<BOOL:${MSVC}>,/WX,-Werror>>)
 endif()
 
 # Opaque objects that the caller places are seen through internal types.
 add_library(tmlrt_codegen INTERFACE)
-target_compile_options(tmlrt_codegen INTERFACE -fno-strict-aliasing)
+if(MSVC)
+    # cl and clang-cl assume nothing of types' aliasing. cl has C11's atomics behind a switch.
+    target_compile_options(tmlrt_codegen INTERFACE $<$<COMPILE_LANGUAGE:C>:/std:c11>)
+    if(CMAKE_C_COMPILER_ID STREQUAL "MSVC")
+        target_compile_options(tmlrt_codegen INTERFACE
+            $<$<COMPILE_LANGUAGE:C>:/experimental:c11atomics>)
+    endif()
+    target_compile_definitions(tmlrt_codegen INTERFACE _CRT_SECURE_NO_WARNINGS)
+else()
+    target_compile_options(tmlrt_codegen INTERFACE -fno-strict-aliasing)
+endif()
 target_compile_definitions(tmlrt_codegen INTERFACE ${tmlrt_platform_definitions})
 
 # AArch64: landing pads and signed return addresses, no-ops on processors without them. One object

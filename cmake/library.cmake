@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# The library: its objects once, then the shared and the static form of them.
+# The library: its objects once (on Windows twice), then the shared and the static form of them.
 tmlrt_sources(tmlrt_source_list)
 if(NOT tmlrt_source_list)
     message(FATAL_ERROR "tmlrt: no sources in ${PROJECT_SOURCE_DIR}/src")
@@ -31,12 +31,23 @@ function(tmlrt_usage target)
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endfunction()
 
-add_library(tmlrt_objects OBJECT ${tmlrt_source_list})
-tmlrt_compile_settings(tmlrt_objects)
-target_include_directories(tmlrt_objects PRIVATE "${PROJECT_SOURCE_DIR}/include")
+function(tmlrt_objects target)
+    add_library(${target} OBJECT ${tmlrt_source_list})
+    tmlrt_compile_settings(${target})
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/include")
+endfunction()
 
+tmlrt_objects(tmlrt_objects)
 add_library(tmlrt SHARED $<TARGET_OBJECTS:tmlrt_objects>)
-add_library(tmlrt_static STATIC $<TARGET_OBJECTS:tmlrt_objects>)
+# On Windows an object says itself what it exports, so the static library has objects of its own: a
+# program that is linked with it exports nothing.
+if(WIN32)
+    tmlrt_objects(tmlrt_static_objects)
+    target_compile_definitions(tmlrt_objects PRIVATE TMLRT_SHARED)
+else()
+    add_library(tmlrt_static_objects ALIAS tmlrt_objects)
+endif()
+add_library(tmlrt_static STATIC $<TARGET_OBJECTS:tmlrt_static_objects>)
 add_library(tmlrt::tmlrt ALIAS tmlrt)
 add_library(tmlrt::tmlrt_static ALIAS tmlrt_static)
 tmlrt_usage(tmlrt)
@@ -44,7 +55,6 @@ tmlrt_usage(tmlrt_static)
 target_link_libraries(tmlrt PRIVATE ${tmlrt_platform_libraries})
 target_link_libraries(tmlrt_static PUBLIC ${tmlrt_platform_libraries})
 if(WIN32)
-    target_compile_definitions(tmlrt_objects PRIVATE TMLRT_SHARED)
     target_compile_definitions(tmlrt INTERFACE TMLRT_SHARED)
 endif()
 

@@ -9,7 +9,8 @@ set(tmlrt_files_kqueue reactor/kqueue.c reactor/fd_bits.c)
 set(tmlrt_files_bsd ${tmlrt_files_posix} os_bsd.c os_futex_cond.c ${tmlrt_files_kqueue}
     tml_poller_scan.c)
 set(tmlrt_files_windows os_windows.c os_socket_windows.c os_map_windows.c fiber_fault_windows.c
-    pipe_windows.c signal_table_windows.c reactor/iocp.c reactor/iocp_calls.c reactor/iocp_poll.c
+    pipe_windows.c signal_table_windows.c reactor/iocp.c reactor/iocp_calls.c reactor/iocp_op.c
+    reactor/iocp_poll.c reactor/iocp_request.c
     tml_poller_scan.c)
 # Compiled into the test build of the library alone, where epoll or kqueue is, on which it stands.
 set(tmlrt_files_sim reactor/sim.c reactor/fd_bits.c os_futex_cond.c)
@@ -47,6 +48,11 @@ function(tmlrt_sources OUT)
     file(GLOB all RELATIVE "${PROJECT_SOURCE_DIR}/src" CONFIGURE_DEPENDS
         "${PROJECT_SOURCE_DIR}/src/*.c" "${PROJECT_SOURCE_DIR}/src/*.S"
         "${PROJECT_SOURCE_DIR}/src/reactor/*.c")
+    # MSVC's own assembler has a syntax of its own; clang-cl takes the files of the others.
+    if(CMAKE_C_COMPILER_ID STREQUAL "MSVC")
+        list(FILTER all EXCLUDE REGEX "\\.S$")
+        list(APPEND all fiber_switch_win64.asm)
+    endif()
     # An object without code has no mark of landing pads either, and takes it from the library.
     if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
         list(FILTER all EXCLUDE REGEX "fiber_switch_(x86_64|win64|i386)\\.S$")

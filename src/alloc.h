@@ -26,6 +26,13 @@
 
 #include "atomic.h"
 
+/* What malloc aligns to. MSVC's C has no max_align_t, and clang's says 8 there. */
+#if defined(_MSC_VER)
+#define TMLRT__ALIGN_MAX (2 * sizeof(void *))
+#else
+#define TMLRT__ALIGN_MAX _Alignof(max_align_t)
+#endif
+
 /* The C library's memory; the os layer defines it. */
 extern const tmlrt_allocator_t tmlrt__mem_default;
 

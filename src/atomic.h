@@ -150,7 +150,14 @@ __attribute__((weak, visibility("hidden"))) _Atomic(uint32_t) tmlrt__tsan_fence_
 #define TMLRT__OP_FENCE(mo) atomic_thread_fence(mo)
 #endif
 
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+#define tmlrt__cpu_pause() _mm_pause()
+#elif defined(_MSC_VER) && defined(_M_ARM64)
+#define tmlrt__cpu_pause() __yield()
+#elif defined(__x86_64__) || defined(__i386__)
 #define tmlrt__cpu_pause() __builtin_ia32_pause()
 #elif defined(__aarch64__) || defined(__arm__)
 #define tmlrt__cpu_pause() __asm__ __volatile__("yield" ::: "memory")
@@ -159,7 +166,7 @@ __attribute__((weak, visibility("hidden"))) _Atomic(uint32_t) tmlrt__tsan_fence_
 #endif
 
 /* A hint: the line at `p`, which may be stale or nothing, will be written soon. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define tmlrt__prefetch(p) __builtin_prefetch((p), 1)
 #else
 #define tmlrt__prefetch(p) ((void)(p))

@@ -13,9 +13,6 @@
 
 #define TMLRT__NOINLINE __attribute__((noinline))
 
-/* Runs when the library is unloaded, or the program ends. */
-#define TMLRT__AT_UNLOAD(name) __attribute__((destructor)) static void name(void)
-
 /* Zero bits above the highest, or below the lowest one; `x` is not 0. */
 static inline unsigned tmlrt__clz32(uint32_t x) {
     return (unsigned)__builtin_clz(x);
@@ -32,18 +29,8 @@ static inline unsigned tmlrt__ctz64(uint64_t x) {
 #elif defined(_MSC_VER)
 
 #include <intrin.h>
-#include <stdlib.h>
 
 #define TMLRT__NOINLINE __declspec(noinline)
-
-#define TMLRT__AT_UNLOAD(name)                                                                     \
-    static void name(void);                                                                        \
-    static int __cdecl name##__set(void) {                                                         \
-        return atexit(name);                                                                       \
-    }                                                                                              \
-    __pragma(section(".CRT$XIU", read)) __declspec(allocate(".CRT$XIU")) int(                      \
-        __cdecl * name##__at)(void) = name##__set;                                                 \
-    static void name(void)
 
 static inline unsigned tmlrt__clz64(uint64_t x) {
     unsigned long at;
@@ -63,6 +50,30 @@ static inline unsigned tmlrt__ctz64(uint64_t x) {
 
 #else
 #error "tmlrt: unknown compiler (see compiler.h)"
+#endif
+
+/* Runs when the library is unloaded, or the program ends. */
+#if defined(_MSC_VER)
+/* A pointer among those that the C library calls at the start; named to the linker, which would leave
+ * out what nobody refers to. */
+#include <stdlib.h>
+
+#if defined(_M_IX86)
+#define TMLRT__KEEP_SYMBOL(name) __pragma(comment(linker, "/include:_" #name))
+#else
+#define TMLRT__KEEP_SYMBOL(name) __pragma(comment(linker, "/include:" #name))
+#endif
+#define TMLRT__AT_UNLOAD(name)                                                                     \
+    static void name(void);                                                                        \
+    static int __cdecl name##__set(void) {                                                         \
+        return atexit(name);                                                                       \
+    }                                                                                              \
+    TMLRT__KEEP_SYMBOL(tmlrt__at_##name)                                                           \
+    __pragma(section(".CRT$XIU", read)) __declspec(allocate(".CRT$XIU")) int(                      \
+        __cdecl * tmlrt__at_##name)(void) = name##__set;                                           \
+    static void name(void)
+#else
+#define TMLRT__AT_UNLOAD(name) __attribute__((destructor)) static void name(void)
 #endif
 
 #endif /* TMLRT_SRC_COMPILER_H */

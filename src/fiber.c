@@ -216,6 +216,7 @@ static fiber_t *fiber__begin(fiber__state_t *s, tmlrt_task_t *task, tmlrt__worke
     f->over = false;
 #endif
     f->context = tmlrt__fiber_make(stack->low, f, fiber__entry, f);
+    tmlrt__stack_enter(stack, f->context);
 #if defined(TMLRT__TSAN)
     f->tsan_fiber = __tsan_create_fiber(0);
 #endif
@@ -263,6 +264,7 @@ static void fiber__drop(void *state) {
     if (f->answer != TMLRT_READY) fiber__enter_fiber(f); /* to end its fake stack */
     ASAN_UNPOISON_MEMORY_REGION(stack->low, (size_t)(stack->high - stack->low));
 #endif
+    tmlrt__stack_leave(stack, f->context);
     tmlrt__stack_put(f->task->host->stacks, &w->stacks, stack);
 }
 

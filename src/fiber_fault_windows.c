@@ -15,9 +15,17 @@ void tmlrt__fiber_fault_thread(void) {
     /* Vectored handlers are the process's. */
 }
 
+static uintptr_t fault__stack_pointer(const CONTEXT *context) {
+#if defined(_M_ARM64)
+    return (uintptr_t)context->Sp;
+#else
+    return (uintptr_t)context->Rsp;
+#endif
+}
+
 static LONG CALLBACK fault__on_exception(EXCEPTION_POINTERS *info) {
     if (info->ExceptionRecord->ExceptionCode == EXCEPTION_STACK_OVERFLOW)
-        tmlrt__fiber_fault_at((uintptr_t)info->ContextRecord->Rsp, tmlrt__os_page());
+        tmlrt__fiber_fault_at(fault__stack_pointer(info->ContextRecord), tmlrt__os_page());
     return EXCEPTION_CONTINUE_SEARCH;
 }
 

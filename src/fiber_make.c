@@ -37,7 +37,6 @@ void *tmlrt__fiber_make(void *low, void *high, void (*entry)(void *arg), void *a
 #elif defined(__x86_64__) || defined(_M_X64)
 
 #include "os.h"
-#include "os_windows.h"
 
 void tmlrt__fiber_start(void); /* fiber_switch_win64.S */
 
@@ -61,12 +60,16 @@ void *tmlrt__fiber_make(void *low, void *high, void (*entry)(void *arg), void *a
     f->mxcsr = 0x1f80;       /* the ABI's initial state: all exceptions masked, round to nearest */
     f->x87_control = 0x027f; /* the same, double precision */
     f->base = high;
-    f->limit = tmlrt__os_stack_limit(low, high);
+    f->limit = low;
     f->allocation = (char *)low - tmlrt__os_stack_guard();
     memcpy(&f->r12, &entry, sizeof entry);
     f->r13 = arg;
     f->resume = tmlrt__fiber_start;
     return f;
+}
+
+void **tmlrt__fiber_limit(void *context) {
+    return &((fiber__frame_t *)context)->limit;
 }
 
 #elif defined(__aarch64__)
@@ -126,4 +129,11 @@ void tmlrt__fiber_switch(void **from, void *to) {
     swapcontext(&here.context, &((fiber__context_t *)to)->context);
 }
 
+#endif
+
+#if !defined(_WIN32)
+void **tmlrt__fiber_limit(void *context) {
+    (void)context;
+    return NULL;
+}
 #endif

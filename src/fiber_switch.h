@@ -22,4 +22,8 @@ void tmlrt__fiber_switch(void **from, void *to);
  * which must never return. */
 void *tmlrt__fiber_make(void *low, void *high, void (*entry)(void *arg), void *arg);
 
+/* Where a suspended context keeps how far down its stack has memory (at first: `low`); NULL where the
+ * system does not ask for that. */
+void **tmlrt__fiber_limit(void *context);
+
 #endif

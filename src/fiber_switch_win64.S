@@ -7,6 +7,10 @@
  * not grow: base, limit, where its reserved pages begin, and the bytes kept back for an overflow;
  * r15, r14, r13, r12, rdi, rsi, rbx, rbp, the return address. Everything else is the caller's to
  * save or undefined across calls. The limit moves while a stack grows, so it is read anew each time.
+ *
+ * Not handled: shadow stacks (CET), on which a return to another stack is a fault: a program that is
+ * linked with /CETCOMPAT cannot have these fibers. The word of the system's own fibers (0x20, FiberData)
+ * and their local storage stay the thread's: they are no fibers of the system.
  */
 #if defined(__x86_64__) && defined(_WIN32)
 

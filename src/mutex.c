@@ -15,6 +15,7 @@
 
 #include "call.h"
 #include "chance.h"
+#include "compiler.h"
 #include "gate.h"
 #include "host.h"
 #include "os.h"
@@ -27,10 +28,10 @@ _Static_assert(sizeof(tmlrt__gate_t) <= sizeof(tmlrt_mutex_t), "it fits the publ
 enum { MUTEX__TRY = 1, MUTEX__OWN }; /* what a waiter was granted */
 
 /* The slow ways are kept out of line, so that the quick ones need no frame. */
-#if defined(__GNUC__) && !defined(TMLRT_MODEL)
-#define MUTEX__NOINLINE __attribute__((noinline))
-#else
+#if defined(TMLRT_MODEL)
 #define MUTEX__NOINLINE
+#else
+#define MUTEX__NOINLINE TMLRT__NOINLINE
 #endif
 
 #define MUTEX__PATIENCE INT64_C(1000000) /* ns until a waiter gets it handed over */

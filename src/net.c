@@ -99,9 +99,9 @@ static int net__bind_and_listen(tmlrt__driver_t *d, int64_t made, const tmlrt_ad
                                 uint32_t backlog) {
     if (d->cls->sockets != NULL) return d->cls->sockets->listen(d, made, addr, backlog);
     tmlrt_addr_t copy = *addr;
-    int          fd = (int)made;
+    int          fd = (int)made, wanted = backlog == 0 ? NET__BACKLOG : (int)backlog;
     if (TMLRT__SYS(bind(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0 ||
-        TMLRT__SYS(listen(fd, backlog == 0 ? NET__BACKLOG : (int)backlog)) != 0)
+        TMLRT__SYS(listen(fd, TMLRT__BACKLOG(wanted))) != 0)
         return tmlrt__os_last_error();
     return TMLRT_OK;
 }

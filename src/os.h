@@ -75,9 +75,9 @@ int tmlrt__os_guard(void *ptr, size_t size);
 size_t tmlrt__os_stack_guard(void);
 /* Before a context runs on [low, high), whole pages of a mapping with a guard below: makes them fit
  * for a stack. On Windows a mapping is reserved address space; here the first page gets memory, and
- * the one below the mark by which the system lets the stack grow. Again on one that was used: keeps
- * what it has grown to. */
-int tmlrt__os_stack_begin(void *low, void *high);
+ * the one below the mark by which the system lets the stack grow. *pages: how many have memory, from
+ * the top on; 0, or what it had grown to when it was used before, which it keeps. */
+int tmlrt__os_stack_begin(void *low, void *high, uint16_t *pages);
 /* Gives the memory of whole pages back; what they read as afterwards is undefined. */
 void tmlrt__os_give_back(void *ptr, size_t size);
 

@@ -68,8 +68,8 @@ size_t tmlrt__os_stack_guard(void) {
     return tmlrt__os_page();
 }
 
-int tmlrt__os_stack_begin(void *low, void *high) {
-    (void)low, (void)high; /* the kernel gives it pages as they are touched */
+int tmlrt__os_stack_begin(void *low, void *high, uint16_t *pages) {
+    (void)low, (void)high, (void)pages; /* the kernel gives it pages as they are touched */
     return TMLRT_OK;
 }
 

@@ -50,34 +50,21 @@ size_t tmlrt__os_stack_guard(void) {
     return 4 * tmlrt__os_page();
 }
 
-int tmlrt__os_stack_begin(void *low, void *high) {
-    size_t                   page = tmlrt__os_page();
-    char                    *top = (char *)high - page;
-    MEMORY_BASIC_INFORMATION found;
-    if (VirtualQuery(top, &found, sizeof found) != 0 && found.State == MEM_COMMIT) return TMLRT_OK;
+int tmlrt__os_stack_begin(void *low, void *high, uint16_t *pages) {
+    if (*pages != 0) return TMLRT_OK;
+    size_t page = tmlrt__os_page();
+    char  *top = (char *)high - page;
     if (tmlrt__fault_point(TMLRT__FAULT_ALLOC)) return TMLRT_ENOMEM;
     /* Of a former use, what lies below the stack. */
     char *all = (char *)low - tmlrt__os_stack_guard();
     (void)VirtualFree(all, (size_t)((char *)high - all), MEM_DECOMMIT);
-    /* The mark first: a stack with its top committed has one. */
-    if (VirtualAlloc(top - page, page, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD) == NULL)
-        return TMLRT_ENOMEM;
-    if (VirtualAlloc(top, page, MEM_COMMIT, PAGE_READWRITE) == NULL) {
-        (void)VirtualFree(top - page, page, MEM_DECOMMIT);
+    if (VirtualAlloc(top, page, MEM_COMMIT, PAGE_READWRITE) == NULL) return TMLRT_ENOMEM;
+    if (VirtualAlloc(top - page, page, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD) == NULL) {
+        (void)VirtualFree(top, page, MEM_DECOMMIT);
         return TMLRT_ENOMEM;
     }
+    *pages = 1;
     return TMLRT_OK;
-}
-
-void *tmlrt__os_stack_limit(void *low, void *high) {
-    MEMORY_BASIC_INFORMATION found;
-    /* From low to high: reserved, the mark, in use; a region is told from the address on. */
-    for (char *at = (char *)low - tmlrt__os_stack_guard(); at < (char *)high;
-         at += found.RegionSize) {
-        if (VirtualQuery(at, &found, sizeof found) == 0) break;
-        if (found.State == MEM_COMMIT && (found.Protect & PAGE_GUARD) == 0) return at;
-    }
-    return high;
 }
 
 void tmlrt__os_give_back(void *ptr, size_t size) {

@@ -50,7 +50,7 @@ static int os__result(int rc) {
 
 static void *os__alloc(void *ctx, size_t size, size_t align) {
     (void)ctx;
-    if (align <= _Alignof(max_align_t)) return malloc(size != 0 ? size : 1);
+    if (align <= TMLRT__ALIGN_MAX) return malloc(size != 0 ? size : 1);
     void *ptr = NULL;
     return posix_memalign(&ptr, align, size != 0 ? size : 1) == 0 ? ptr : NULL;
 }

@@ -36,12 +36,15 @@
 /* Of servers: the port may be taken again at once, and by nobody else. */
 #define TMLRT__SO_SERVER    SO_EXCLUSIVEADDRUSE
 #define TMLRT__SO_REUSEPORT TMLRT__SO_NONE
+/* Plain numbers give 200 at most; more is asked for by SOMAXCONN_HINT. */
+#define TMLRT__BACKLOG(n) ((n) > 200 ? -(n) : (n))
 #else
 #define TMLRT__SHUT_READ    SHUT_RD
 #define TMLRT__SHUT_WRITE   SHUT_WR
 #define TMLRT__SHUT_BOTH    SHUT_RDWR
 #define TMLRT__SO_SERVER    SO_REUSEADDR
 #define TMLRT__SO_REUSEPORT SO_REUSEPORT
+#define TMLRT__BACKLOG(n)   (n)
 #endif
 
 /* AcceptEx and ConnectEx do not know Unix sockets. */

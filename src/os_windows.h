@@ -25,9 +25,6 @@ bool tmlrt__os_sockets_begin(void);
  * without limit. */
 uint32_t tmlrt__os_milliseconds(int64_t ns);
 
-/* How far down the stack [low, high) has its memory. */
-void *tmlrt__os_stack_limit(void *low, void *high);
-
 /* A waitable timer of high resolution, or NULL: the system has none. Closed by CloseHandle. */
 void *tmlrt__os_timer(void);
 

@@ -65,9 +65,13 @@ static int resolve__error(int code) {
 #ifdef EAI_SYSTEM
     case EAI_SYSTEM: return tmlrt__os_last_error();
 #endif
-    case EAI_NONAME: return TMLRT_ENOENT;
-#ifdef EAI_NODATA
+    case EAI_NONAME:
+        return TMLRT_ENOENT;
+/* On Windows one may be another word for the other, and the answer is a third. */
+#if defined(EAI_NODATA) && EAI_NODATA != EAI_NONAME
     case EAI_NODATA: return TMLRT_ENOENT;
+#elif defined(WSANO_DATA)
+    case WSANO_DATA: return TMLRT_ENOENT;
 #endif
 #ifdef EAI_ADDRFAMILY
     case EAI_ADDRFAMILY: return TMLRT_ENOENT;
@@ -270,8 +274,7 @@ typedef struct connect__state {
     connect__attempt_t         attempt[CONNECT__MOST];
 } connect__state_t;
 
-/* The families in turn, beginning with the first address's; within one the order stays. */
-static void connect__interleave(tmlrt_addr_t *addr, uint32_t n) {
+void tmlrt__connect_order(tmlrt_addr_t *addr, uint32_t n) {
     for (uint32_t at = 1; at < n; at++) {
         uint32_t from = at;
         int      before = tmlrt__addr_family(&addr[at - 1]);
@@ -336,7 +339,7 @@ static bool connect__resolved(connect__state_t *s, tmlrt_cx_t *cx) {
         s->error = (int)n;
     else
         s->n = (uint32_t)n;
-    connect__interleave(s->addr, s->n);
+    tmlrt__connect_order(s->addr, s->n);
     return true;
 }
 
@@ -411,7 +414,7 @@ int tmlrt__connect_first(tmlrt_runtime_t *rt, const tmlrt_addr_t *addrs, size_t 
     if (e != TMLRT_OK) return e;
     s.n = n < CONNECT__MOST ? (uint32_t)n : CONNECT__MOST;
     memcpy(s.addr, addrs, s.n * sizeof *addrs);
-    connect__interleave(s.addr, s.n);
+    tmlrt__connect_order(s.addr, s.n);
     return connect__run(&s, deadline);
 }
 

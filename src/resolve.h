@@ -12,4 +12,7 @@
 int tmlrt__connect_first(tmlrt_runtime_t *rt, const tmlrt_addr_t *addrs, size_t n,
                          const tmlrt_tcp_options_t *options, tmlrt_sock_t **out, int64_t deadline);
 
+/* That order: the families in turn, beginning with the first address's; within one it stays. */
+void tmlrt__connect_order(tmlrt_addr_t *addr, uint32_t n);
+
 #endif

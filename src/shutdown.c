@@ -133,11 +133,11 @@ typedef struct shutdown__list {
 
 static bool shutdown__grow(shutdown__list_t *l) {
     size_t room = l->room != 0 ? 2 * l->room : 64;
-    void  *more = tmlrt__mem_get(l->mem, room * sizeof *l->entry, _Alignof(max_align_t));
+    void  *more = tmlrt__mem_get(l->mem, room * sizeof *l->entry, TMLRT__ALIGN_MAX);
     if (more == NULL) return false;
     if (l->n != 0) memcpy(more, l->entry, l->n * sizeof *l->entry);
     if (l->entry != NULL)
-        tmlrt__mem_put(l->mem, l->entry, l->room * sizeof *l->entry, _Alignof(max_align_t));
+        tmlrt__mem_put(l->mem, l->entry, l->room * sizeof *l->entry, TMLRT__ALIGN_MAX);
     l->entry = more;
     l->room = room;
     return true;
@@ -173,7 +173,7 @@ static void shutdown__tell(shutdown__list_t *l, const tmlrt_shutdown_report_t *r
         tmlrt__task_unref(task);
     }
     if (l->entry != NULL)
-        tmlrt__mem_put(l->mem, l->entry, l->room * sizeof *l->entry, _Alignof(max_align_t));
+        tmlrt__mem_put(l->mem, l->entry, l->room * sizeof *l->entry, TMLRT__ALIGN_MAX);
 }
 
 /* ---- the phases ------------------------------------------------------------------------------------ */

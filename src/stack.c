@@ -6,6 +6,7 @@
 
 #include <tmlrt/error.h>
 
+#include "fiber_switch.h"
 #include "os.h"
 
 /* Valgrind takes a switch to memory that it does not know as a stack for a wild stack pointer. Told
@@ -64,7 +65,7 @@ static void stack__free_chunk(tmlrt__stacks_t *s, tmlrt__stack_chunk_t *c) {
     for (uint32_t i = 0; i < c->n; i++)
         STACK__DEREGISTER(c->stack[i].valgrind_id);
     tmlrt__os_unmap(c->base, c->bytes);
-    tmlrt__mem_put(s->mem, c, stack__record_bytes(c->n), _Alignof(max_align_t));
+    tmlrt__mem_put(s->mem, c, stack__record_bytes(c->n), TMLRT__ALIGN_MAX);
 }
 
 void tmlrt__stacks_destroy(tmlrt__stacks_t *s) {
@@ -81,15 +82,14 @@ static tmlrt__stack_chunk_t *stack__new_chunk(tmlrt__stacks_t *s, uint32_t cls) 
     size_t   slot = tmlrt__stack_size(cls) + below;
     uint32_t n = (uint32_t)(STACK__CHUNK_BYTES / slot);
     if (n < STACK__CHUNK_LEAST) n = STACK__CHUNK_LEAST;
-    tmlrt__stack_chunk_t *c =
-        tmlrt__mem_zero(s->mem, stack__record_bytes(n), _Alignof(max_align_t));
+    tmlrt__stack_chunk_t *c = tmlrt__mem_zero(s->mem, stack__record_bytes(n), TMLRT__ALIGN_MAX);
     if (c == NULL) return NULL;
     c->n = n;
     c->slot = slot;
     c->bytes = n * slot;
     c->base = tmlrt__os_map(c->bytes);
     if (c->base == NULL) {
-        tmlrt__mem_put(s->mem, c, stack__record_bytes(n), _Alignof(max_align_t));
+        tmlrt__mem_put(s->mem, c, stack__record_bytes(n), TMLRT__ALIGN_MAX);
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -142,6 +142,7 @@ static void stack__cool(tmlrt__stacks_t *s, tmlrt__stack_t *list) {
         tmlrt__stack_t *stack = list;
         list = stack->next;
         tmlrt__os_give_back(stack->low, (size_t)(stack->high - stack->low));
+        stack->pages = 0;
         tmlrt__latch_lock(&s->latch);
         stack->given_back = true;
         stack->next = s->cls[stack->cls].cold;
@@ -221,9 +222,25 @@ static void stack__spill(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32
 
 tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls) {
     tmlrt__stack_t *stack = stack__take(s, cache, cls);
-    if (stack == NULL || tmlrt__os_stack_begin(stack->low, stack->high) == TMLRT_OK) return stack;
+    if (stack == NULL || tmlrt__os_stack_begin(stack->low, stack->high, &stack->pages) == TMLRT_OK)
+        return stack;
     tmlrt__stack_put(s, cache, stack);
     return NULL;
+}
+
+void tmlrt__stack_enter(const tmlrt__stack_t *stack, void *context) {
+    void **limit = tmlrt__fiber_limit(context);
+    if (limit != NULL) *limit = stack->high - stack->pages * tmlrt__os_page();
+}
+
+void tmlrt__stack_leave(tmlrt__stack_t *stack, void *context) {
+    void **limit = tmlrt__fiber_limit(context);
+    if (limit == NULL) return;
+    if ((char *)*limit < stack->low) { /* it ran over, and its mark is used up: begun anew */
+        stack->pages = 0;
+        return;
+    }
+    stack->pages = (uint16_t)((size_t)(stack->high - (char *)*limit) / tmlrt__os_page());
 }
 
 void tmlrt__stack_put(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, tmlrt__stack_t *stack) {

@@ -29,6 +29,7 @@ typedef struct tmlrt__stack {
     char                *low, *high; /* usable; the guard page lies below low */
     struct tmlrt__stack *next;       /* under the latch, or the cache's owner: of the free lists */
     uint32_t             valgrind_id;
+    uint16_t             pages; /* who has it: as tmlrt__os_stack_begin keeps it */
     uint8_t              cls;
     bool                 given_back; /* under the latch: its memory was; it was warm once */
 } tmlrt__stack_t;
@@ -62,6 +63,10 @@ void tmlrt__stacks_destroy(tmlrt__stacks_t *s);
 
 /* A stack of the class, or NULL: no memory. `cache` is the caller's own. */
 tmlrt__stack_t *tmlrt__stack_get(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, uint32_t cls);
+/* A context is about to run on it for the first time / is left for good, suspended: what the system
+ * has to know of the stack while it runs on it. */
+void tmlrt__stack_enter(const tmlrt__stack_t *stack, void *context);
+void tmlrt__stack_leave(tmlrt__stack_t *stack, void *context);
 void tmlrt__stack_put(tmlrt__stacks_t *s, tmlrt__stack_cache_t *cache, tmlrt__stack_t *stack);
 
 /* Any thread: gives the memory of all but a few warm stacks back. */

@@ -21,7 +21,7 @@
 /* ---- types and layout ----------------------------------------------------------------------- */
 
 static size_t task__align(size_t align) {
-    return align != 0 ? align : _Alignof(max_align_t);
+    return align != 0 ? align : TMLRT__ALIGN_MAX;
 }
 
 static bool task__align_is_valid(size_t align) {

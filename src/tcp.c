@@ -171,6 +171,8 @@ static int32_t tcp__accept_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 }
 
 static int32_t tcp__accept_cancel(tmlrt__op_t *op, int reason) {
+    /* It rests: the backend has nothing of it. */
+    if (op->phase == TMLRT__OP_BACKOFF) return tmlrt__io_end(op, reason);
     tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
     return tcp__accept_answer(op, host, tmlrt__io_cancel(op, reason));
 }

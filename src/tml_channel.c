@@ -27,7 +27,7 @@ TmlChannel *tml_channel_new(size_t capacity, size_t item_size) {
     c->capacity = capacity;
     c->item_size = item_size;
     if (capacity * item_size == 0) return c;
-    c->ring = tmlrt__mem_get(&tmlrt__mem_default, capacity * item_size, alignof(max_align_t));
+    c->ring = tmlrt__mem_get(&tmlrt__mem_default, capacity * item_size, TMLRT__ALIGN_MAX);
     if (c->ring != NULL) return c;
     tmlrt__mem_put(&tmlrt__mem_default, c, sizeof *c, alignof(TmlChannel));
     return NULL;
@@ -37,8 +37,7 @@ void tml_channel_destroy(TmlChannel *c) {
     if (c == NULL) return;
     tml_channel_close(c);
     if (c->ring != NULL)
-        tmlrt__mem_put(&tmlrt__mem_default, c->ring, c->capacity * c->item_size,
-                       alignof(max_align_t));
+        tmlrt__mem_put(&tmlrt__mem_default, c->ring, c->capacity * c->item_size, TMLRT__ALIGN_MAX);
     tmlrt__mem_put(&tmlrt__mem_default, c, sizeof *c, alignof(TmlChannel));
 }
 

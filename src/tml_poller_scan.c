@@ -173,10 +173,10 @@ static bool poller__copy(poller__table_t *p, poller__scan_t *s) {
         tmlrt__latch_unlock(&p->latch);
         s->n = n;
         if (fits) return true;
-        if (room != 0) tmlrt__mem_put(&tmlrt__mem_default, s->fd, s->bytes, alignof(max_align_t));
+        if (room != 0) tmlrt__mem_put(&tmlrt__mem_default, s->fd, s->bytes, TMLRT__ALIGN_MAX);
         room = n + 8;
         s->bytes = room * (sizeof *s->fd + sizeof *s->token);
-        s->fd = tmlrt__mem_get(&tmlrt__mem_default, s->bytes, alignof(max_align_t));
+        s->fd = tmlrt__mem_get(&tmlrt__mem_default, s->bytes, TMLRT__ALIGN_MAX);
         if (s->fd == NULL) return false;
         s->token = (uint32_t *)(void *)(s->fd + room);
     }
@@ -211,6 +211,6 @@ int32_t tml_poll_wait(int64_t handle, void *events_out, int32_t max_events, int3
         if (s.fd[i].revents == 0) continue;
         out[told++] = (TmlPollEvent){s.token[i], poller__flags(s.fd[i].revents)};
     }
-    if (s.fd != NULL) tmlrt__mem_put(&tmlrt__mem_default, s.fd, s.bytes, alignof(max_align_t));
+    if (s.fd != NULL) tmlrt__mem_put(&tmlrt__mem_default, s.fd, s.bytes, TMLRT__ALIGN_MAX);
     return n < 0 ? -1 : told;
 }

@@ -10,6 +10,7 @@
 #include <tmlrt/time.h>
 
 #include "alloc.h"
+#include "compiler.h"
 #include "host.h"
 #include "task.h"
 #include "tml_slot.h"
@@ -21,18 +22,18 @@
 static _Thread_local tmlrt__tml_task_t *tml__here;
 
 /* Out of line: after a switch of stacks the address of a thread-local must be asked for anew. */
-__attribute__((noinline)) tmlrt__tml_task_t *tmlrt__tml_here(void) {
+TMLRT__NOINLINE tmlrt__tml_task_t *tmlrt__tml_here(void) {
     return tml__here;
 }
 
-__attribute__((noinline)) static void tml__set_here(tmlrt__tml_task_t *t) {
+static TMLRT__NOINLINE void tml__set_here(tmlrt__tml_task_t *t) {
     tml__here = t;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void task__free(tmlrt__tml_task_t *t) {
-    if (t->size != 0) tmlrt__mem_put(&tmlrt__mem_default, t->state, t->size, alignof(max_align_t));
+    if (t->size != 0) tmlrt__mem_put(&tmlrt__mem_default, t->state, t->size, TMLRT__ALIGN_MAX);
     tmlrt__mem_put(&tmlrt__mem_default, t, sizeof *t, alignof(tmlrt__tml_task_t));
 }
 
@@ -45,7 +46,7 @@ tmlrt__tml_task_t *tmlrt__tml_task_new(TmlPollFn poll, void *state, size_t size)
     t->state = state;
     t->pause = TML__PAUSE_LEAST;
     if (size != 0) {
-        t->state = tmlrt__mem_get(&tmlrt__mem_default, size, alignof(max_align_t));
+        t->state = tmlrt__mem_get(&tmlrt__mem_default, size, TMLRT__ALIGN_MAX);
         t->size = t->state != NULL ? size : 0;
         if (t->state != NULL) memcpy(t->state, state, size);
     }
@@ -78,7 +79,7 @@ void tmlrt__tml_task_retire(tmlrt__tml_task_t *t) {
     tmlrt__latch_unlock(&t->latch);
     tmlrt_task_release(task);
     if (t->size == 0) return;
-    tmlrt__mem_put(&tmlrt__mem_default, t->state, t->size, alignof(max_align_t));
+    tmlrt__mem_put(&tmlrt__mem_default, t->state, t->size, TMLRT__ALIGN_MAX);
     t->state = NULL;
     t->size = 0;
 }

@@ -183,6 +183,37 @@ static void a_rest_ends_with_the_deadline_or_the_listener(void **state) {
     close(peer);
 }
 
+/* Makes the listener rest: the seam fails a call as for want of descriptors. */
+static void lack_descriptors(fixture_t *f) {
+    tmlrt_op_accept(&f->op, f->listener, &f->sock);
+    tmlrt__fault_arm(TMLRT__FAULT_SYS, 1, false, EMFILE);
+    int pending = start(&f->op);
+    assert_int_equal(tmlrt__fault_fired(TMLRT__FAULT_SYS), 1);
+    tmlrt__fault_disarm();
+    assert_false(pending);
+    assert_int_equal(tmlrt_op_result(&f->op), TMLRT_EMFILE);
+}
+
+static void an_accept_that_rests_is_cancelled_timed_out_and_closed(void **state) {
+    fixture_t *f = *state;
+    if (reactor_is_sim() || !reactor_is_current_thread())
+        skip_because("the seam counts the calls of this thread's own attempts only");
+    int peer = raw_connect(&f->addr);
+    tmlrt_op_accept(&f->op, f->listener, &f->sock);
+    assert_int_equal(finish(&f->op), TMLRT_OK); /* from here on a call is worth trying at once */
+    lack_descriptors(f);
+    start_accept(f);
+    tmlrt_op_cancel(&f->op);
+    assert_int_equal(finish(&f->op), TMLRT_ECANCELED);
+    tmlrt_op_accept(&f->op, f->listener, &f->sock);
+    tmlrt_op_deadline(&f->op, tmlrt_now(f->rt) + TMLRT_MS);
+    assert_int_equal(finish(&f->op), TMLRT_ETIMEDOUT);
+    start_accept(f);
+    assert_int_equal(tmlrt_sock_close(f->listener), TMLRT_OK);
+    assert_int_equal(finish(&f->op), TMLRT_ECANCELED);
+    close(peer);
+}
+
 static void a_connection_that_died_in_the_queue_is_passed_over(void **state) {
     fixture_t *f = *state;
     if (reactor_is_sim() || !reactor_is_current_thread())
@@ -522,6 +553,7 @@ int main(void) {
         T(an_accept_is_cancelled_timed_out_and_closed),
         T(a_lack_of_descriptors_is_told_once_and_passes),
         T(a_rest_ends_with_the_deadline_or_the_listener),
+        T(an_accept_that_rests_is_cancelled_timed_out_and_closed),
         T(a_connection_that_died_in_the_queue_is_passed_over),
         T(a_reset_before_the_accept_hangs_nothing),
         T(a_shutdown_ends_pending_and_later_accepts),

@@ -11,7 +11,6 @@
  * k-th suspension. All on current-thread runtimes, driven by the test: nothing is left to chance
  * but what the network and the pool's threads do in their own time.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "support/descriptors.h"
 #include "support/kinds.h"
 #include "support/net.h"
 #include "support/reactors.h"
@@ -222,21 +222,6 @@ static int run_once(const kind_t *kind, tmlrt_runtime_t *rt, int owner, int meth
     return r->suspensions;
 }
 
-/* 0 where they cannot be counted; Wine shows its own there. */
-static int descriptors(void) {
-    int  n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    if (dir == NULL) return 0;
-#if defined(_WIN32)
-    closedir(dir);
-    return 0;
-#endif
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
-
 static bool applies(int owner, int method) {
     if (method == BY_DRAIN) return owner == TASK;
     return method != BY_ABORT || owner != THREAD;
@@ -257,14 +242,14 @@ static void nothing_is_lost_by_a_cancel_anywhere(void **state) {
     (void)state;
     runs = 0;
     for (int i = 0; i < kinds_count; i++) {
-        int              before = descriptors();
+        int              before = open_descriptors();
         tmlrt_runtime_t *rt = reactor_runtime();
         for (int owner = 0; owner < OWNERS; owner++)
             for (int method = 0; method < METHODS; method++)
                 if (applies(owner, method)) cancel_everywhere(rt, &kinds[i], owner, method);
         require(tmlrt_runtime_destroy(rt) == TMLRT_OK);
-        if (descriptors() != before)
-            fail_msg("%s: %d descriptors became %d", kinds[i].name, before, descriptors());
+        if (open_descriptors() != before)
+            fail_msg("%s: %d descriptors became %d", kinds[i].name, before, open_descriptors());
     }
     printf("%d kinds, %d runs\n", kinds_count, runs);
 }

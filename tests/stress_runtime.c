@@ -7,7 +7,6 @@
  * every fiber that began has ended, every message and byte arrived once or is still there, and
  * afterwards no block of memory, no descriptor and no thread is left.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -20,6 +19,7 @@
 
 #include "support/allocs.h"
 #include "support/net.h"
+#include "support/descriptors.h"
 #include "support/random.h"
 #include "support/threads.h"
 
@@ -296,16 +296,6 @@ static void *accepts(void *arg) {
 
 static allocs_t allocs;
 
-static int entries(const char *path) {
-    int  n = 0;
-    DIR *dir = opendir(path);
-    require(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
-}
-
 static void world_begin(world_t *w, random_t *r, uint64_t seed) {
     tmlrt_allocator_t allocator = allocs_of(&allocs);
     tmlrt_config_t    config = TMLRT_CONFIG_INIT;
@@ -349,7 +339,7 @@ static void one_round(uint64_t seed) {
     static world_t w;
     random_t       r;
     random_seed(&r, seed);
-    int descriptors = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    int descriptors = open_descriptors(), threads = running_threads();
     world_begin(&w, &r, seed);
     crew_t  *crew = crew_start(WAKERS, wakes_all_the_time, &w);
     uint32_t actors = 1 + random_below(&r, ACTORS);
@@ -382,12 +372,8 @@ static void one_round(uint64_t seed) {
     total.messages += w.received;
     total.bytes += w.echoed;
     assert_int_equal(allocs.blocks, 0);
-#if !defined(_WIN32) /* Wine's own come and go */
-    assert_int_equal(entries("/proc/self/fd"), descriptors);
-    wait_until(entries("/proc/self/task") <= threads); /* a joined one may linger */
-#else
-    (void)descriptors, (void)threads;
-#endif
+    assert_int_equal(open_descriptors(), descriptors);
+    wait_until(running_threads() <= threads); /* a joined one may linger */
 }
 
 static void does_nothing(void *arg, int i) {

@@ -181,6 +181,42 @@ static void a_stack_grows_as_it_is_used(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
+/* The system believes of the stack what is there: memory down to the limit, the mark below. */
+static void require_true_limit(void) {
+    MEMORY_BASIC_INFORMATION at, below;
+    char                    *limit;
+    __asm__("movq %%gs:0x10, %0" : "=r"(limit));
+    require(VirtualQuery(limit, &at, sizeof at) != 0);
+    require(at.State == MEM_COMMIT && (at.Protect & PAGE_GUARD) == 0);
+    require(VirtualQuery(limit - 1, &below, sizeof below) != 0);
+    require(below.State == MEM_COMMIT && (below.Protect & PAGE_GUARD) != 0);
+}
+
+static void *fiber_grows_to(void *arg) {
+    require_true_limit();
+    (void)deep((int)(intptr_t)arg);
+    require_true_limit();
+    require(tmlrt_yield() == TMLRT_OK);
+    require_true_limit();
+    return NULL;
+}
+
+static void a_stack_used_before_is_known_to_have_grown(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    for (intptr_t round = 0; round < 40; round++) {
+        tmlrt_task_t *task[20]; /* more than are kept warm, now and then */
+        for (int i = 0; i < 20; i++)
+            assert_int_equal(tmlrt_go(rt, fiber_grows_to, (void *)(round * 7 % 13), NULL, &task[i]),
+                             TMLRT_OK);
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(tmlrt_join(task[i], NULL), TMLRT_OK);
+            tmlrt_task_release(task[i]);
+        }
+    }
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
 /* Where the fiber goes on after its overflow: what an own handler of the program may do, without
  * unwinding. */
 static CONTEXT    resume_at;
@@ -196,7 +232,7 @@ static LONG CALLBACK on_overflow(EXCEPTION_POINTERS *info) {
 
 static void *fiber_overflows(void *arg) {
     RtlCaptureContext(&resume_at);
-    if (atomic_load(&overflows) == 0) (void)deep(1 << 20);
+    if (atomic_load(&overflows) == *(int *)arg) (void)deep(1 << 20);
     *(int *)arg = atomic_load(&overflows);
     return NULL;
 }
@@ -209,10 +245,12 @@ static void an_overflow_is_an_exception_of_the_fibers_stack(void **state) {
     void            *handler = AddVectoredExceptionHandler(0, on_overflow);
     assert_non_null(handler);
     assert_int_equal(tmlrt_fiber_catch_overflow(), TMLRT_OK);
-    assert_int_equal(tmlrt_go(rt, fiber_overflows, &told, NULL, &task), TMLRT_OK);
-    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
-    assert_int_equal(told, 1);
-    tmlrt_task_release(task);
+    for (int i = 1; i <= 3; i++) { /* on the same stack, whose mark is used up each time */
+        assert_int_equal(tmlrt_go(rt, fiber_overflows, &told, NULL, &task), TMLRT_OK);
+        assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
+        assert_int_equal(told, i);
+        tmlrt_task_release(task);
+    }
     (void)RemoveVectoredExceptionHandler(handler);
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
@@ -227,6 +265,7 @@ int main(void) {
         cmocka_unit_test(numbers_of_the_system_are_ours),
         cmocka_unit_test(every_failed_call_leaves_an_error_or_a_fallback),
         cmocka_unit_test(a_stack_grows_as_it_is_used),
+        cmocka_unit_test(a_stack_used_before_is_known_to_have_grown),
         cmocka_unit_test(an_overflow_is_an_exception_of_the_fibers_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

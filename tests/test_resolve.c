@@ -4,7 +4,6 @@
  * that answer, refuse or hang.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,7 +16,7 @@
 #include <cmocka.h>
 
 #include "resolve.h"
-#include "support/skip.h"
+#include "support/descriptors.h"
 #include "support/net.h"
 #include "support/threads.h"
 #include "support/unit.h"
@@ -45,13 +44,6 @@ static int teardown(void **state) {
     return tmlrt_runtime_destroy(rt);
 }
 
-static int open_fds(void) {
-    int n = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
-
 static tmlrt_addr_t of(const char *text) {
     tmlrt_addr_t addr;
     require(tmlrt_addr_parse(&addr, text) == TMLRT_OK);
@@ -62,7 +54,7 @@ static tmlrt_addr_t of(const char *text) {
 static int race(const tmlrt_addr_t *addrs, size_t n, int64_t deadline) {
     tmlrt_sock_t *sock = NULL, *served = NULL;
     tmlrt_addr_t  peer;
-    int           before = open_fds();
+    int           before = open_descriptors();
     int           e = tmlrt__connect_first(rt, addrs, n, NULL, &sock, deadline);
     if (e == TMLRT_OK) {
         require(tmlrt_sock_peer_addr(sock, &peer) == TMLRT_OK);
@@ -73,7 +65,7 @@ static int race(const tmlrt_addr_t *addrs, size_t n, int64_t deadline) {
     } else {
         require(sock == NULL);
     }
-    wait_until(open_fds() == before);
+    wait_until(open_descriptors() == before);
     return e;
 }
 
@@ -128,34 +120,32 @@ static void *fiber_races(void *arg) {
 static void a_cancelled_fiber_closes_every_attempt(void **state) {
     (void)state;
     tmlrt_task_t *task;
-    int           before = open_fds();
+    int           before = open_descriptors();
     assert_int_equal(tmlrt_go(rt, fiber_races, NULL, NULL, &task), TMLRT_OK);
-    wait_until(open_fds() > before);
+    wait_until(open_descriptors() > before);
     assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
     (void)tmlrt_join(task, NULL);
     tmlrt_task_release(task);
-    wait_until(open_fds() == before);
+    wait_until(open_descriptors() == before);
 }
 
-/* The families take turns: of two IPv6 addresses that hang and one of IPv4 that answers, the latter
- * is the second to be tried. */
+/* The first address decides who begins; within a family the order stays. */
 static void the_families_take_turns(void **state) {
     (void)state;
-    tmlrt_addr_t six;
-    int          fds[2];
-    if (!hanging_addr("[::1]:0", &six, fds)) skip_because("no IPv6 on this machine");
-    /* In order it would come after four staggers of the virtual clock. */
-    tmlrt_runtime_t *virtual_time = runtime_virtual();
-    tmlrt_addr_t     addrs[] = {six, six, six, six, good};
-    tmlrt_sock_t    *sock = NULL;
-    int64_t          before = tmlrt_now(virtual_time);
-    assert_int_equal(tmlrt__connect_first(virtual_time, addrs, 5, NULL, &sock, TMLRT_NEVER),
-                     TMLRT_OK);
-    assert_true(tmlrt_now(virtual_time) - before < 4 * 250 * TMLRT_MS);
-    tmlrt_sock_release(sock);
-    assert_int_equal(tmlrt_runtime_destroy(virtual_time), TMLRT_OK);
-    for (int i = 0; i < 2; i++)
-        close(fds[i]);
+    static const char *const given[] = {"[::1]:1",     "[::1]:2", "[::1]:3", "127.0.0.1:4",
+                                        "127.0.0.1:5", "[::1]:6", "[::1]:7", "[::1]:8"};
+    static const int         order[] = {1, 4, 2, 5, 3, 6, 7, 8};
+    tmlrt_addr_t             addrs[8];
+    for (int i = 0; i < 8; i++)
+        addrs[i] = of(given[i]);
+    tmlrt__connect_order(addrs, 8);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(tmlrt_addr_port(&addrs[i]), order[i]);
+    tmlrt__connect_order(addrs, 0);
+    tmlrt__connect_order(&addrs[1], 3); /* 4, 2, 5 */
+    assert_int_equal(tmlrt_addr_port(&addrs[1]), 4);
+    assert_int_equal(tmlrt_addr_port(&addrs[2]), 2);
+    assert_int_equal(tmlrt_addr_port(&addrs[3]), 5);
 }
 
 int main(void) {

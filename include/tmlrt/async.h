@@ -19,7 +19,8 @@
  *
  * Rules: a local variable does not live across an await, so keep what must live in the state; no
  * await inside a nested switch; at most one await a line. The state begins as zeros (all bytes
- * but those the spawner sets).
+ * but those the spawner sets). MSVC: not with /ZI (edit and continue), where a line's number is no
+ * constant; /Zi and /Z7 are fine.
  * Source: the resume-by-switch idea is Tom Duff's, as used by Protothreads.
  */
 #ifndef TMLRT_ASYNC_H

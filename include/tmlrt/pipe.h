@@ -4,7 +4,8 @@
  * readv and the tries work on the one, write, writev and the tries on the other, close and release
  * on both; what only sockets have (addresses, options, half-close) is an error.
  * SIGPIPE never reaches the program: a write without a reader ends with TMLRT_EPIPE. On Windows a
- * pipe is a named one that nobody else can open.
+ * pipe is a named one that nobody else can open, and a try to write may say TMLRT_EAGAIN while a read
+ * waits at the other end, where a write would not wait.
  */
 #ifndef TMLRT_PIPE_H
 #define TMLRT_PIPE_H

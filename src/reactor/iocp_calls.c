@@ -18,15 +18,11 @@ static int calls__clip(size_t size) {
     return (int)(size < CALLS__MAX ? size : CALLS__MAX);
 }
 
-static bool calls__is_pipe(const tmlrt__source_t *s) {
-    return s->kind == TMLRT__SOURCE_PIPE_READ || s->kind == TMLRT__SOURCE_PIPE_WRITE;
-}
-
 /* The end of an overlapped call that was just made; broken off where it would wait. */
 static int64_t calls__pipe_end(HANDLE pipe, OVERLAPPED *ov, bool ok) {
     DWORD n = 0;
     if (!ok && GetLastError() != ERROR_IO_PENDING) return tmlrt__os_last_error();
-    if (!ok) (void)CancelIoEx(pipe, ov);
+    if (!ok) tmlrt__iocp_break_off(pipe, ov);
     if (GetOverlappedResult(pipe, ov, &n, TRUE)) return n;
     if (n > 0) return n;
     return GetLastError() == ERROR_OPERATION_ABORTED ? TMLRT_EAGAIN : tmlrt__os_last_error();
@@ -45,6 +41,12 @@ static int64_t calls__pipe(const tmlrt__source_t *s, void *buf, size_t size, boo
     return n;
 }
 
+#if !defined(__MINGW32__)
+/* In ntdll, but not in the headers of the system. */
+NTSTATUS NTAPI NtQueryInformationFile(HANDLE file, PIO_STATUS_BLOCK status, PVOID info, ULONG size,
+                                      FILE_INFORMATION_CLASS what);
+#endif
+
 /* What a write may have without waiting. */
 typedef struct calls__pipe_info {
     ULONG type, configuration, max_instances, instances, in_quota, read_there, out_quota, room,
@@ -54,7 +56,10 @@ typedef struct calls__pipe_info {
 #define CALLS__PIPE_CONNECTED 3                            /* else the reader is gone */
 #define CALLS__PIPE_INFO      ((FILE_INFORMATION_CLASS)24) /* FilePipeLocalInformation */
 
-/* A write that waits could not be taken back: what the reader took of it meanwhile is not told. */
+/* No overlapped write that is broken off where it waits: what the reader took of it meanwhile may
+ * not be told. So the room is asked for first. The system takes from it what reads that wait at the
+ * other end are going to have; while they wait for a whole buffer, a try says TMLRT_EAGAIN although a
+ * write, which goes to them at once, would not wait. */
 static int64_t calls__pipe_write(const tmlrt__source_t *s, const void *buf, size_t size) {
     IO_STATUS_BLOCK    status;
     calls__pipe_info_t info = {0};
@@ -76,7 +81,7 @@ static int64_t calls__pipe_read(const tmlrt__source_t *s, void *buf, size_t size
 }
 
 int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) {
-    if (calls__is_pipe(s)) return calls__pipe_read(s, buf, size);
+    if (tmlrt__iocp_is_pipe(s)) return calls__pipe_read(s, buf, size);
     int n = TMLRT__SYS(recv((SOCKET)s->fd, buf, calls__clip(size), 0));
     if (n >= 0) return n;
     int e = tmlrt__os_last_error();
@@ -84,7 +89,7 @@ int64_t tmlrt__readiness_recv(const tmlrt__source_t *s, void *buf, size_t size) 
 }
 
 int64_t tmlrt__readiness_send(const tmlrt__source_t *s, const void *buf, size_t size) {
-    if (calls__is_pipe(s)) return calls__pipe_write(s, buf, size);
+    if (tmlrt__iocp_is_pipe(s)) return calls__pipe_write(s, buf, size);
     int n = TMLRT__SYS(send((SOCKET)s->fd, buf, calls__clip(size), 0));
     return n >= 0 ? n : tmlrt__os_last_error();
 }

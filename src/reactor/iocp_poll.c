@@ -8,6 +8,10 @@
  * packet came, also after a detach. A record knows what is wanted (one shot) and what the request in
  * flight asked for; where more is wanted the request is broken off, and its packet starts it anew.
  *
+ * A socket, or the next one with its handle, may be registered again while a request of a former
+ * registration is on its way: requests of one socket do not meet (none is exclusive), each is broken
+ * off by its own status block, and a detached record tells nobody.
+ *
  * The interface of AFD is not in the headers of the system but has not changed since Windows NT;
  * what is declared here is what the request takes.
  *
@@ -50,7 +54,7 @@ typedef struct afd__poll_info {
 typedef struct iocp__poll {
     IO_STATUS_BLOCK  status; /* first; the system's while in flight */
     afd__poll_info_t info;   /* the same */
-    tmlrt__list_t    link;   /* in the driver's polls; unlinked: detached */
+    tmlrt__list_t    link;   /* in a list of the driver's polls; unlinked: detached */
     SOCKET           socket; /* constant: what is registered */
     SOCKET           base;   /* constant: the same below all layers of providers */
     uint64_t         key;    /* constant: the source's */
@@ -122,7 +126,7 @@ static int poll__ask(tmlrt__iocp_t *d, iocp__poll_t *p) {
 static void poll__break_off(tmlrt__iocp_t *d, iocp__poll_t *p) {
     if (!p->flies || p->broken_off) return;
     p->broken_off = true;
-    (void)CancelIoEx(d->afd, (OVERLAPPED *)(void *)&p->status);
+    tmlrt__iocp_break_off(d->afd, (OVERLAPPED *)(void *)&p->status);
 }
 
 static void poll__free(tmlrt__iocp_t *d, iocp__poll_t *p) {
@@ -170,10 +174,15 @@ static int poll__base(SOCKET s, SOCKET *out) {
     return file ? TMLRT_ENOTSUP : e; /* a handle that is no socket */
 }
 
+/* Where a socket's registration is; handles are multiples of four. */
+static tmlrt__list_t *poll__list(tmlrt__iocp_t *d, SOCKET s) {
+    return &d->polls[s / 4 % TMLRT__IOCP_POLLS];
+}
+
 /* Lock held. */
 static bool poll__is_registered(tmlrt__iocp_t *d, SOCKET s) {
-    for (tmlrt__list_t *n = tmlrt__list_first(&d->polls); n != NULL;
-         n = tmlrt__list_next(&d->polls, n))
+    tmlrt__list_t *list = poll__list(d, s);
+    for (tmlrt__list_t *n = tmlrt__list_first(list); n != NULL; n = tmlrt__list_next(list, n))
         if (TMLRT__CONTAINER_OF(n, iocp__poll_t, link)->socket == s) return true;
     return false;
 }
@@ -190,7 +199,7 @@ int tmlrt__iocp_poll_attach(tmlrt__iocp_t *d, tmlrt__source_t *s) {
     AcquireSRWLockExclusive(&d->lock);
     if (d->afd == NULL) e = afd__open(&d->afd, d->port);
     if (e == TMLRT_OK && poll__is_registered(d, p->socket)) e = TMLRT_EEXIST;
-    if (e == TMLRT_OK) tmlrt__list_push_back(&d->polls, &p->link);
+    if (e == TMLRT_OK) tmlrt__list_push_back(poll__list(d, p->socket), &p->link);
     ReleaseSRWLockExclusive(&d->lock);
     if (e == TMLRT_OK)
         s->backend = p;

@@ -4,7 +4,6 @@
  */
 #include "internal_faults.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors.h"
 #include "random.h"
 #include "threads.h"
 
@@ -28,16 +28,6 @@ int faults_errno(void) {
 
 uint64_t faults_points(tmlrt__fault_kind_t kind) {
     return points[kind];
-}
-
-static int entries(const char *path) {
-    int  n = 0;
-    DIR *dir = opendir(path);
-    require(dir != NULL);
-    while (readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n;
 }
 
 tmlrt_config_t faults_config(uint32_t flavor) {
@@ -79,7 +69,7 @@ static uint64_t strike(scenario_t run, uint32_t flavor, tmlrt__fault_kind_t kind
 void with_each_fault(scenario_t run, tmlrt__fault_kind_t kind, int err) {
     for (uint32_t flavor = 1; flavor <= 2; flavor++) {
         assert_int_equal(run(flavor), 1); /* also warms up what is made once a thread */
-        int descriptors = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+        int descriptors = open_descriptors(), threads = running_threads();
         for (int for_good = 0; for_good < 2; for_good++) {
             /* What is interrupted is tried again, for ever. */
             if (for_good && kind == TMLRT__FAULT_SYS && err == EINTR) continue;
@@ -87,8 +77,8 @@ void with_each_fault(scenario_t run, tmlrt__fault_kind_t kind, int err) {
             for (; fired != 0 && n < MOST; n += 1 + n / 64 * (uint64_t)(scaled(64) < 64)) {
                 fired = strike(run, flavor, kind, n, for_good != 0, err);
                 assert_int_equal(allocs.blocks, 0);
-                assert_int_equal(entries("/proc/self/fd"), descriptors);
-                wait_until(entries("/proc/self/task") <= threads); /* a joined one may linger */
+                assert_int_equal(open_descriptors(), descriptors);
+                wait_until(running_threads() <= threads); /* a joined one may linger */
             }
             assert_int_equal(fired, 0); /* we came to the end */
         }
