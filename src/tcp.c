@@ -113,10 +113,10 @@ size_t tmlrt_op_transferred(const tmlrt_op_t *pub) {
 /* ---- accept --------------------------------------------------------------------------------- */
 
 /* Gives an accepted descriptor its handle, on the next driver in turn: TMLRT_OK or the error. */
-static int tcp__accepted(tmlrt__host_t *host, int fd, tmlrt_sock_t **out) {
+static int tcp__accepted(tmlrt__host_t *host, int fd, uint32_t stops, tmlrt_sock_t **out) {
     tmlrt_sock_t    *sock;
     tmlrt__driver_t *d = host->ops->driver(host, true);
-    int e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, 1u << TMLRT__DIR_WRITE);
+    int e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, TMLRT__READY_WRITE | stops);
     if (e != TMLRT_OK) {
         tmlrt__sock_unmake(d, fd);
         return e;
@@ -129,10 +129,20 @@ static int tcp__accepted(tmlrt__host_t *host, int fd, tmlrt_sock_t **out) {
     return e;
 }
 
-/* The backend's answer is a descriptor. The listener may be gone. */
-static int32_t tcp__accept_answer(tmlrt__op_t *op, tmlrt__host_t *host, int32_t answer) {
+/* What is known of the listener before the backend answers: then it may be gone. */
+typedef struct tcp__listener {
+    tmlrt__host_t *host;
+    uint32_t       stops;
+} tcp__listener_t;
+
+static tcp__listener_t tcp__listener(const tmlrt__source_t *s) {
+    return (tcp__listener_t){tmlrt__source_host(s), s->stops};
+}
+
+/* The backend's answer is a descriptor. */
+static int32_t tcp__accept_answer(tmlrt__op_t *op, tcp__listener_t l, int32_t answer) {
     if (answer == TMLRT_READY && op->result >= 0)
-        op->result = tcp__accepted(host, (int)op->result, op->u.io.buf);
+        op->result = tcp__accepted(l.host, (int)op->result, l.stops, op->u.io.buf);
     return answer;
 }
 
@@ -161,18 +171,18 @@ static int32_t tcp__accept_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         if (is == TMLRT__SW_IS_STOPPED) return tmlrt__io_end(op, TMLRT_ESHUTDOWN);
     }
     if (tcp__accept_rests(op, s)) return TMLRT_PENDING;
-    tmlrt__host_t *host = tmlrt__source_host(s);
-    return tcp__accept_answer(op, host, tmlrt__io_submit(op, cx));
+    tcp__listener_t l = tcp__listener(s);
+    return tcp__accept_answer(op, l, tmlrt__io_submit(op, cx));
 }
 
 static int32_t tcp__accept_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
-    tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
-    return tcp__accept_answer(op, host, tmlrt__io_resume(op, cx));
+    tcp__listener_t l = tcp__listener(tmlrt__io_source(op));
+    return tcp__accept_answer(op, l, tmlrt__io_resume(op, cx));
 }
 
 static int32_t tcp__accept_cancel(tmlrt__op_t *op, int reason) {
-    tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
-    return tcp__accept_answer(op, host, tmlrt__io_cancel(op, reason));
+    tcp__listener_t l = tcp__listener(tmlrt__io_source(op));
+    return tcp__accept_answer(op, l, tmlrt__io_cancel(op, reason));
 }
 
 static const tmlrt__io_class_t tcp__accept = {
@@ -216,7 +226,7 @@ static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_a
     int64_t          fd = tmlrt__sock_make_on(d, addr, &o, false);
     if (fd < 0) return (int)fd;
     tmlrt_sock_t *sock;
-    e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, 0);
+    e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, tmlrt__sock_flags(addr));
     if (e != TMLRT_OK) {
         tmlrt__sock_unmake(d, fd);
         return e;

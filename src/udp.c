@@ -71,7 +71,7 @@ int tmlrt_udp_open(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
     if (e != TMLRT_OK) return e;
     int fd = udp__bind(addr, &o);
     if (fd < 0) return fd;
-    return tmlrt__sock_adopt(host, fd, TMLRT__SOURCE_DATAGRAM, 1u << TMLRT__DIR_WRITE, sock);
+    return tmlrt__sock_adopt(host, fd, TMLRT__SOURCE_DATAGRAM, TMLRT__READY_WRITE, sock);
 }
 
 int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr) {

@@ -135,26 +135,28 @@ void tmlrt__source_table_unref(tmlrt__source_table_t *t) {
 
 /* Latch held: makes the slot the home of a new source. */
 static void source__move_in(tmlrt__source_t *s, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                            uint32_t ready, const tmlrt__source_hooks_t *hooks) {
-    uint64_t stopped = kind == TMLRT__SOURCE_LISTENER && s->table->stopped ? TMLRT__SW_STOPPED : 0;
+                            uint32_t flags, const tmlrt__source_hooks_t *hooks) {
+    uint64_t always = kind == TMLRT__SOURCE_LISTENER && s->table->stopped ? TMLRT__SW_STOPPED : 0;
+    if ((flags & TMLRT__READ_STOPS) != 0) always |= TMLRT__SW_HUP;
     s->driver = d;
     s->fd = fd;
     s->hooks = hooks;
     s->backend = NULL;
     s->kind = (uint8_t)kind;
     s->attached = 0;
+    s->stops = (uint8_t)(flags & TMLRT__READ_STOPS);
     tmlrt__store_relaxed(&s->accept_after, 0);
     s->generation++;
     tmlrt__life_init(&s->life);
     for (uint32_t dir = 0; dir < 2; dir++)
         tmlrt__sw_init(&s->word[dir], s->generation,
-                       stopped | ((ready >> dir & 1) ? TMLRT__SW_READY : 0));
+                       always | ((flags >> dir & 1) ? TMLRT__SW_READY : 0));
     tmlrt__pins_init(&s->pins);
     s->used = 1;
 }
 
 int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                       uint32_t ready, const tmlrt__source_hooks_t *hooks) {
+                       uint32_t flags, const tmlrt__source_hooks_t *hooks) {
     tmlrt__source_table_t *t = d->table;
     for (;;) {
         tmlrt__latch_lock(&t->latch);
@@ -162,7 +164,7 @@ int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind,
         tmlrt__source_t *s = table__take(t);
         if (s != NULL) {
             tmlrt__fetch_add_relaxed(&t->refs, 1); /* the driver holds one: it is not 0 */
-            source__move_in(s, d, kind, fd, ready, hooks);
+            source__move_in(s, d, kind, fd, flags, hooks);
         }
         tmlrt__latch_unlock(&t->latch);
         if (s != NULL) {

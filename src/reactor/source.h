@@ -41,6 +41,12 @@
 #define TMLRT__DIR_READ  0u
 #define TMLRT__DIR_WRITE 1u
 
+/* Of a new source: that a call is worth trying in a direction, and that its reads may stop short of
+ * what is there. */
+#define TMLRT__READY_READ  (1u << TMLRT__DIR_READ)
+#define TMLRT__READY_WRITE (1u << TMLRT__DIR_WRITE)
+#define TMLRT__READ_STOPS  4u
+
 /* What an event says, whatever the backend. */
 #define TMLRT__EVENT_READ  1u
 #define TMLRT__EVENT_WRITE 2u
@@ -65,6 +71,7 @@ struct tmlrt__source {
     uint8_t                      kind;     /* constant for a tenant */
     uint8_t                      used;     /* under the table's latch */
     uint8_t                      attached; /* the opener; then the closer */
+    uint8_t                      stops;    /* constant for a tenant: TMLRT__READ_STOPS or 0 */
     tmlrt__driver_t             *driver;   /* as fd */
     tmlrt__pins_t                pins;     /* any thread */
     tmlrt__life_t                life;     /* any thread */
@@ -90,10 +97,10 @@ void tmlrt__source_table_unref(tmlrt__source_table_t *t);
 
 /* ---- sources -------------------------------------------------------------------------------- */
 
-/* Takes a slot for `fd`, not attached yet; `ready` says for each direction (bit 1 << dir) that a
- * call is worth trying. The rest of the slot is the caller's, undefined. Errors: ENOMEM. */
+/* Takes a slot for `fd`, not attached yet; `flags`: TMLRT__READY_*, TMLRT__READ_STOPS. The rest of
+ * the slot is the caller's, undefined. Errors: ENOMEM. */
 int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                       uint32_t ready, const tmlrt__source_hooks_t *hooks);
+                       uint32_t flags, const tmlrt__source_hooks_t *hooks);
 
 /* Closes a descriptor as a source of this kind would. */
 void tmlrt__source_close_fd(uint32_t kind, int64_t fd);

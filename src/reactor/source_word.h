@@ -8,8 +8,9 @@
  *     bits 0..7 flags | bits 8..31 tick | bits 32..63 generation
  *
  *   READY    a call is worth trying. A hint: what is believed since the last event.
- *   HUP      the stream ends or has urgent data: from now on a short transfer does not mean that
- *            nothing is left, so it does not clear READY. EAGAIN still does. Never cleared.
+ *   HUP      a short transfer does not mean that nothing is left, so it does not clear READY; EAGAIN
+ *            still does. From the start where reads may stop short (source.h), else once the stream
+ *            ends or has urgent data. Never cleared.
  *   CLAIMED  one operation (or one try) is in progress; only its owner makes calls.
  *   ARMED    that operation sleeps; `waiter` is valid. Who clears ARMED has the waiter to himself.
  *   STOPPED  no new claims, waiters are told: a listener while the runtime shuts down.
@@ -69,7 +70,7 @@ typedef enum {
     TMLRT__SW_CLOSE_ALREADY
 } tmlrt__sw_close_t;
 
-/* A fresh word for a new tenant of the slot; `flags` of READY and STOPPED. */
+/* A fresh word for a new tenant of the slot; `flags` of READY, HUP and STOPPED. */
 void tmlrt__sw_init(tmlrt__source_word_t *w, uint32_t generation, uint64_t flags);
 
 /* Claims the direction: READY or WAITING (then *seen is the word), BUSY, STOPPED, CLOSED. */
