@@ -210,13 +210,12 @@ int tmlrt_sock_shutdown(tmlrt_sock_t *sock, int how) {
     if (e == TMLRT_OK) e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);
-    tmlrt__driver_t        *d = sock->source.driver;
     if (own != NULL)
         e = own->shutdown(&sock->source, how);
     else if (TMLRT__SYS(shutdown((int)sock->source.fd, sys[how])) != 0)
         e = tmlrt__os_last_error();
-    else if ((how & TMLRT_SHUT_READ) != 0 && d->cls->shut != NULL)
-        d->cls->shut(d, &sock->source);
+    else if ((how & TMLRT_SHUT_READ) != 0)
+        tmlrt__source_shut(&sock->source);
     tmlrt__source_unpin(&sock->source);
     return e;
 }

@@ -264,7 +264,7 @@ static void nor_does_it_on_a_connected_socket(void **state) {
     tmlrt_addr_t     addr;
     tmlrt_sock_t    *sock = NULL;
     assert_int_equal(tmlrt_addr_unix(&addr, path), TMLRT_OK);
-    int listener = raw_listen(&addr);
+    int listener = raw_listen(&addr, 8);
     assert_int_equal(tmlrt_connect(own, &addr, NULL, &sock), TMLRT_OK);
     int peer = accept(listener, NULL, NULL);
     assert_true(peer >= 0);

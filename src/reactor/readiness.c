@@ -20,7 +20,6 @@
 #define READINESS__CALL_MAX ((size_t)1 << 30)
 /* A connection that died in the queue is passed over; so many in one try, then it is told. */
 #define READINESS__ABORTED_MAX 64
-#define READINESS__ACCEPT_REST (INT64_C(50) * 1000 * 1000)
 
 _Static_assert(sizeof(tmlrt_iovec_t) == sizeof(struct iovec) &&
                    offsetof(tmlrt_iovec_t, base) == offsetof(struct iovec, iov_base) &&
@@ -220,8 +219,7 @@ static bool readiness__of_the_connection(int sys) {
 static tmlrt__try_t readiness__accept_failed(tmlrt__op_t *op, tmlrt__source_t *s, int error) {
     if (error == TMLRT_EMFILE || error == TMLRT_ENFILE || error == TMLRT_ENOBUFS ||
         error == TMLRT_ENOMEM) {
-        tmlrt__host_t *host = tmlrt__source_host(s);
-        tmlrt__store_relaxed(&s->accept_after, host->ops->now(host) + READINESS__ACCEPT_REST);
+        tmlrt__source_rest(s);
     }
     return readiness__ends(op, error);
 }

@@ -90,6 +90,11 @@ _Static_assert(sizeof(tmlrt__source_t) <= 120, "a slot has 72 bytes for what is 
 
 /* The table of a driver that was just made. */
 int tmlrt__source_table_create(tmlrt__source_table_t **out, tmlrt__driver_t *d);
+/* Until the leave the host, all its drivers and their tables stay: for threads that need not be the
+ * runtime's, and may be at work on a source of it while it is destroyed. A claim, a pin or a handle
+ * keeps the table for the enter. Short: no waiting inside. False: the host goes. */
+bool tmlrt__source_table_enter(tmlrt__source_table_t *t);
+void tmlrt__source_table_leave(tmlrt__source_table_t *t);
 /* The driver goes: waits for the detaches under way, later ones are left out. */
 void tmlrt__source_table_orphan(tmlrt__source_table_t *t);
 /* Gives up the driver's reference. */
@@ -121,12 +126,15 @@ void tmlrt__source_release(tmlrt__source_t *s);
 /* True in a child forked since the driver was made; valid for every handle. */
 bool tmlrt__source_forked(const tmlrt__source_t *s);
 
-/* The host of its driver; may be used under a claim or pin, unless closed. */
+/* The host of its driver; it may be used between enter and leave. */
 tmlrt__host_t *tmlrt__source_host(const tmlrt__source_t *s);
 
 /* True where the direction words say what is believed (readiness backends); else they say nothing
  * about it, and a try always makes the call. */
 bool tmlrt__source_believes(const tmlrt__source_t *s);
+
+/* Tells the backend that the read half was shut down. */
+void tmlrt__source_shut(tmlrt__source_t *s);
 
 /* Its calls where it is no descriptor of the system; else NULL. */
 const tmlrt__sockets_t *tmlrt__source_sockets(const tmlrt__source_t *s);
@@ -140,6 +148,10 @@ void tmlrt__source_unclaim(tmlrt__source_t *s, uint32_t dir);
 
 /* Follow a release of source_word.h that said true. */
 void tmlrt__source_end_half(tmlrt__source_t *s);
+
+/* After a lack of descriptors or memory: no accept on the listener for a while (accept_after). Needs
+ * no claim, only that the slot stays. */
+void tmlrt__source_rest(tmlrt__source_t *s);
 
 /* ---- events --------------------------------------------------------------------------------- */
 

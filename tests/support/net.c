@@ -51,10 +51,10 @@ int raw_connect(const tmlrt_addr_t *addr) {
     return fd;
 }
 
-int raw_listen(const tmlrt_addr_t *addr) {
+int raw_listen(const tmlrt_addr_t *addr, int backlog) {
     int fd = raw_socket(addr);
     require(fd >= 0);
-    require(bind(fd, sys_addr(addr), addr->length_) == 0 && listen(fd, 8) == 0);
+    require(bind(fd, sys_addr(addr), addr->length_) == 0 && listen(fd, backlog) == 0);
     return fd;
 }
 
