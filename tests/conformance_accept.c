@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
+#include "support/limits.h"
 #include "support/net.h"
 #include "support/reactors.h"
 #include "support/skip.h"
@@ -108,22 +109,6 @@ static void an_accept_is_cancelled_timed_out_and_closed(void **state) {
     tmlrt_op_accept(&f->op, f->listener, &f->sock);
     assert_int_equal(finish(&f->op), TMLRT_ECLOSED);
     assert_null(f->sock);
-}
-
-/* Takes all descriptors away, so that none can be made; gives them back. */
-static struct rlimit take_descriptors(void) {
-    struct rlimit was, none;
-    int           next = dup(0);
-    require(next >= 0 && getrlimit(RLIMIT_NOFILE, &was) == 0);
-    close(next);
-    none = was;
-    none.rlim_cur = (rlim_t)next;
-    require(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    return was;
-}
-
-static void give_descriptors(struct rlimit was) {
-    require(setrlimit(RLIMIT_NOFILE, &was) == 0);
 }
 
 static void a_lack_of_descriptors_is_told_once_and_passes(void **state) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conformance_destroy.c: the same suite on every reactor (see conformance_reactor.c): operations
- * that are no task's of the runtime whose sockets they use. A destroy of that runtime under them ends each once and leaves nothing that
+ * that are no task's of the runtime whose sockets they use. Their rests end although nobody but the
+ * test polls them, and a destroy of that runtime under them ends each once and leaves nothing that
  * they would still look at (AddressSanitizer tells).
  */
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "support/limits.h"
 #include "support/net.h"
 #include "support/polling.h"
 #include "support/random.h"
@@ -100,7 +102,91 @@ static int32_t poll_by_hand(fixture_t *f) {
     return tmlrt_op_poll(&f->op, &cx);
 }
 
+/* Polls when it is woken, and then only; the result. */
+static int64_t go_on(fixture_t *f) {
+    for (;;) {
+        int64_t end = tmlrt_now(f->other) + 30 * TMLRT_S;
+        while (atomic_load(&f->wakes) == f->seen) {
+            if (f->rt != NULL) drive(f->rt);
+            require(tmlrt_now(f->other) < end); /* nobody wakes it */
+            (void)sched_yield();
+        }
+        if (poll_by_hand(f) == TMLRT_READY) return tmlrt_op_result(&f->op);
+    }
+}
+
+static void a_connect_polled_by_hand_gets_its_turn(void **state) {
+    skip_on_windows("no Unix sockets");
+    fixture_t *f = *state;
+    fill_a_queue(f);
+    assert_int_equal(tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock), TMLRT_OK);
+    assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
+    int first = accept(f->fds[0], NULL, NULL);
+    assert_true(first >= 0);
+    assert_int_equal(go_on(f), TMLRT_OK);
+    assert_non_null(f->sock);
+    close(first);
+}
+
+static void a_deadline_within_the_rest_is_kept(void **state) {
+    skip_on_windows("no Unix sockets");
+    fixture_t *f = *state;
+    fill_a_queue(f);
+    tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock);
+    tmlrt_op_deadline(&f->op, tmlrt_now(f->rt) + 5 * TMLRT_MS);
+    assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
+    assert_int_equal(go_on(f), TMLRT_ETIMEDOUT);
+    assert_null(f->sock);
+}
+
+static void an_accept_polled_by_hand_recovers(void **state) {
+    skip_on_windows("a process cannot limit its handles");
+    fixture_t *f = *state;
+    if (limits_are_emulated()) skip_because("memcheck loses what it accepts above a limit");
+    tmlrt_addr_t  addr;
+    tmlrt_sock_t *listener = listener_on(f->rt, &addr);
+    int           peer = raw_connect(&addr);
+    struct rlimit was = take_descriptors();
+    tmlrt_op_accept(&f->op, listener, &f->sock);
+    int64_t r = poll_by_hand(f) == TMLRT_READY ? tmlrt_op_result(&f->op) : go_on(f);
+    assert_int_equal(r, TMLRT_EMFILE);
+    give_descriptors(was);
+    tmlrt_op_accept(&f->op, listener, &f->sock);
+    if (poll_by_hand(f) != TMLRT_READY) assert_int_equal(go_on(f), TMLRT_OK);
+    assert_int_equal(tmlrt_op_result(&f->op), TMLRT_OK);
+    tmlrt_op_accept(&f->op, listener, &f->sock); /* a cancel in the rest gives the claim up */
+    tmlrt_sock_release(f->sock);
+    f->sock = NULL;
+    close(peer);
+    peer = raw_connect(&addr);
+    was = take_descriptors();
+    if (poll_by_hand(f) != TMLRT_READY) assert_int_equal(go_on(f), TMLRT_EMFILE);
+    give_descriptors(was);
+    for (int i = 0; i < 2; i++) {
+        tmlrt_op_accept(&f->op, listener, &f->sock);
+        if (poll_by_hand(f) == TMLRT_READY) break;
+        tmlrt_op_cancel(&f->op);
+        if (tmlrt_op_result(&f->op) == TMLRT_EBUSY) (void)go_on(f);
+        assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ECANCELED);
+    }
+    tmlrt_sock_release(listener);
+    close(peer);
+}
+
 /* ---- the runtime goes ------------------------------------------------------------------------- */
+
+static void a_rest_by_hand_ends_with_the_runtime(void **state) {
+    skip_on_windows("no Unix sockets");
+    fixture_t *f = *state;
+    fill_a_queue(f);
+    tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock);
+    assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
+    destroy(f);
+    assert_int_equal(poll_by_hand(f), TMLRT_READY);
+    assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ECANCELED);
+    assert_true(atomic_load(&f->wakes) > 0);
+    assert_null(f->sock);
+}
 
 static void a_rest_can_be_cancelled_when_the_runtime_is_gone(void **state) {
     skip_on_windows("no Unix sockets");
@@ -110,6 +196,16 @@ static void a_rest_can_be_cancelled_when_the_runtime_is_gone(void **state) {
     assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
     destroy(f);
     assert_int_equal(tmlrt_op_cancel(&f->op), TMLRT_OK);
+    assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ECANCELED);
+}
+
+static void a_sleep_by_hand_ends_with_the_runtime(void **state) {
+    fixture_t *f = *state;
+    tmlrt_op_sleep(&f->op, f->rt, 3600 * TMLRT_S);
+    assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
+    destroy(f);
+    assert_int_equal(atomic_load(&f->wakes), 1);
+    assert_int_equal(poll_by_hand(f), TMLRT_READY);
     assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ECANCELED);
 }
 
@@ -248,7 +344,12 @@ static void threads_at_work_notice_the_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        T(a_connect_polled_by_hand_gets_its_turn),
+        T(a_deadline_within_the_rest_is_kept),
+        T(an_accept_polled_by_hand_recovers),
+        T(a_rest_by_hand_ends_with_the_runtime),
         T(a_rest_can_be_cancelled_when_the_runtime_is_gone),
+        T(a_sleep_by_hand_ends_with_the_runtime),
         T(a_connect_of_another_runtimes_task_ends),
         T(a_signal_is_about_a_runtime_that_is_gone),
         T(threads_at_work_notice_the_end),

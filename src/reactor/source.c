@@ -498,6 +498,15 @@ const tmlrt__host_t *tmlrt__io_about(const tmlrt__op_t *op) {
     return tmlrt__source_host(tmlrt__io_source(op));
 }
 
+tmlrt__host_t *tmlrt__io_lend(const tmlrt__op_t *op) {
+    tmlrt__source_table_t *t = tmlrt__io_source(op)->table;
+    return tmlrt__source_table_enter(t) ? t->host : NULL;
+}
+
+void tmlrt__io_give(const tmlrt__op_t *op) {
+    tmlrt__source_table_leave(tmlrt__io_source(op)->table);
+}
+
 int32_t tmlrt__io_end(tmlrt__op_t *op, int64_t result) {
     op->result = result;
     tmlrt__source_unclaim(tmlrt__io_source(op), tmlrt__io_class(op)->dir);

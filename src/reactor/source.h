@@ -215,6 +215,8 @@ int32_t              tmlrt__io_start(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t              tmlrt__io_resume(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t              tmlrt__io_cancel(tmlrt__op_t *op, int reason);
 const tmlrt__host_t *tmlrt__io_about(const tmlrt__op_t *op);
+tmlrt__host_t       *tmlrt__io_lend(const tmlrt__op_t *op);
+void                 tmlrt__io_give(const tmlrt__op_t *op);
 
 /* For a backend's start and resume: gives up the claim and ends the operation with `result`. */
 int32_t tmlrt__io_end(tmlrt__op_t *op, int64_t result);
