@@ -259,8 +259,9 @@ int tmlrt_sock_peer_addr(tmlrt_sock_t *sock, tmlrt_addr_t *addr) {
     return net__name(sock, addr, net__peer);
 }
 
+/* At once, or off. */
 static int net__set_linger(int fd, int64_t seconds) {
-    struct linger l = {seconds >= 0, seconds >= 0 ? (int)seconds : 0};
+    struct linger l = {seconds == 0, 0};
     if (TMLRT__SYS(setsockopt(fd, SOL_SOCKET, SO_LINGER, (const void *)&l, sizeof l)) == 0)
         return TMLRT_OK;
     return tmlrt__os_last_error();
@@ -279,6 +280,8 @@ static bool net__fits(int option, int64_t value) {
 
 int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value) {
     if (!net__fits(option, value)) return TMLRT_EINVAL;
+    /* Its close(2) would wait, also on a socket that does not block. */
+    if (option == TMLRT_SOCK_LINGER && value > 0) return TMLRT_ENOTSUP;
     int e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);

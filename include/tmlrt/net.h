@@ -167,9 +167,11 @@ TMLRT_API int tmlrt_sock_peer_addr(tmlrt_sock_t *sock, tmlrt_addr_t *addr);
 #define TMLRT_SOCK_KEEPALIVE   2 /* 0 or 1 */
 #define TMLRT_SOCK_SEND_BUFFER 3 /* bytes */
 #define TMLRT_SOCK_RECV_BUFFER 4 /* bytes */
-#define TMLRT_SOCK_LINGER      5 /* seconds; negative: off; 0: close resets the connection */
+#define TMLRT_SOCK_LINGER      5 /* negative: off; 0: close resets the connection */
 
-/* Sets an option. Threads: any. Errors: TMLRT_EINVAL, TMLRT_ECLOSED and others of the system. */
+/* Sets an option. A linger of some seconds is TMLRT_ENOTSUP: the close would block its thread for so
+ * long. What it is for is done by a half-close and a read until the end of the stream.
+ * Threads: any. Errors: TMLRT_EINVAL, TMLRT_ENOTSUP, TMLRT_ECLOSED and others of the system. */
 TMLRT_API int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value);
 
 TMLRT_END_DECLS
