@@ -43,6 +43,20 @@ void tmlrt__addr_set(tmlrt_addr_t *addr, const void *sys, size_t size) {
     addr->length_ = (uint32_t)size;
 }
 
+void tmlrt__addr_set_port(tmlrt_addr_t *addr, uint16_t port) {
+    struct sockaddr_in  in;
+    struct sockaddr_in6 in6;
+    if (tmlrt__addr_family(addr) == AF_INET) {
+        memcpy(&in, addr->storage_, sizeof in);
+        in.sin_port = htons(port);
+        memcpy(addr->storage_, &in, sizeof in);
+    } else {
+        memcpy(&in6, addr->storage_, sizeof in6);
+        in6.sin6_port = htons(port);
+        memcpy(addr->storage_, &in6, sizeof in6);
+    }
+}
+
 /* ---- Unix ------------------------------------------------------------------------------------ */
 
 #define ADDR__UNIX      "unix:"
