@@ -275,6 +275,47 @@ static void nor_does_it_on_a_connected_socket(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
 }
 
+/* Each read ends at a descriptor, so that it takes many to fill the buffer. */
+static void a_long_read_gives_others_their_turn(void **state) {
+    enum { PARTS = 50 };
+    (void)state;
+    tmlrt_runtime_t *own = runtime_current_thread();
+    tmlrt_addr_t     addr;
+    tmlrt_sock_t    *listener = NULL, *sock = NULL;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
+    char             buf[3 * PARTS];
+    int              polls = 1;
+    assert_int_equal(tmlrt_addr_unix(&addr, path), TMLRT_OK);
+    assert_int_equal(tmlrt_unix_listen(own, &addr, NULL, &listener), TMLRT_OK);
+    int peer = raw_connect(&addr);
+    assert_int_equal(tmlrt_accept(listener, &sock), TMLRT_OK);
+    for (int i = 0; i < PARTS; i++)
+        raw_send_with_descriptor(peer);
+    drive(own);
+    tmlrt_op_read_exact(&op, sock, buf, sizeof buf);
+    while (start(&op) == 1) { /* it goes on without another event */
+        polls++;
+        assert_true(polls <= PARTS);
+    }
+    assert_int_equal(tmlrt_op_result(&op), sizeof buf);
+    assert_true(polls > 1);
+    for (int i = 0; i < PARTS; i++)
+        assert_memory_equal(buf + 3 * i, "abc", 3);
+    /* Between two of its polls it can be cancelled, and the bytes are told. */
+    for (int i = 0; i < PARTS; i++)
+        raw_send_with_descriptor(peer);
+    drive(own);
+    tmlrt_op_read_exact(&op, sock, buf, sizeof buf);
+    assert_int_equal(start(&op), 1);
+    tmlrt_op_cancel(&op);
+    assert_int_equal(finish(&op), TMLRT_ECANCELED);
+    assert_true(tmlrt_op_transferred(&op) > 0);
+    tmlrt_sock_release(sock);
+    tmlrt_sock_release(listener);
+    close(peer);
+    assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
+}
+
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_addr_t        addr, inet = loopback();
@@ -295,10 +336,11 @@ static void bad_arguments_are_refused(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(addresses_are_text_and_back),        T(bytes_go_through_a_path),
-        T(bytes_go_through_an_abstract_name),  T(a_full_queue_is_waited_for),
-        T(threads_wait_for_the_queue_as_well), T(a_passed_descriptor_hides_nothing_behind_it),
-        T(nor_does_it_on_a_connected_socket),  T(bad_arguments_are_refused),
+        T(addresses_are_text_and_back),         T(bytes_go_through_a_path),
+        T(bytes_go_through_an_abstract_name),   T(a_full_queue_is_waited_for),
+        T(threads_wait_for_the_queue_as_well),  T(a_passed_descriptor_hides_nothing_behind_it),
+        T(a_long_read_gives_others_their_turn), T(nor_does_it_on_a_connected_socket),
+        T(bad_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
