@@ -189,6 +189,30 @@ static void a_connection_that_died_in_the_queue_is_passed_over(void **state) {
     close(peer);
 }
 
+static void a_lack_of_memory_behind_the_accept_is_one_too(void **state) {
+    fixture_t *f = *state;
+    if (reactor_is_sim() || !reactor_is_current_thread())
+        skip_because("the seam counts the calls of this thread's own attempts only");
+    skip_on_windows("an accept makes no call that could fail at once");
+    int peer = raw_connect(&f->addr);
+    tmlrt_op_accept(&f->op, f->listener, &f->sock);
+    assert_int_equal(finish(&f->op), TMLRT_OK);
+    tmlrt_sock_release(f->sock);
+    f->sock = NULL;
+    int second = raw_connect(&f->addr), third = raw_connect(&f->addr);
+    tmlrt_op_accept(&f->op, f->listener, &f->sock);
+    tmlrt__fault_arm(TMLRT__FAULT_SYS, 2, false, ENOMEM); /* the accept, the attach */
+    int pending = start(&f->op);
+    tmlrt__fault_disarm();
+    assert_false(pending);
+    assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ENOMEM);
+    start_accept(f); /* the third waits, and the accept rests, as net.h says */
+    assert_int_equal(finish(&f->op), TMLRT_OK);
+    close(peer);
+    close(second);
+    close(third);
+}
+
 static void a_reset_before_the_accept_hangs_nothing(void **state) {
     fixture_t *f = *state;
     char       buf[4];
@@ -508,6 +532,7 @@ int main(void) {
         T(a_lack_of_descriptors_is_told_once_and_passes),
         T(a_rest_ends_with_the_deadline_or_the_listener),
         T(a_connection_that_died_in_the_queue_is_passed_over),
+        T(a_lack_of_memory_behind_the_accept_is_one_too),
         T(a_reset_before_the_accept_hangs_nothing),
         T(a_shutdown_ends_pending_and_later_accepts),
         T(a_connect_gives_a_socket),
