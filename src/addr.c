@@ -81,13 +81,15 @@ int tmlrt_addr_unix(tmlrt_addr_t *addr, const char *path) {
 #endif
 }
 
-/* An unnamed socket has no path; in an abstract name, bytes that are no text stand as they are. */
+/* An unnamed socket has no path; in an abstract name, bytes that are no text stand as they are, but
+ * for NUL, which is an '@' as in the system's own tables. */
 static void addr__format_unix(const tmlrt_addr_t *addr, char *text, size_t size) {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     size_t length = addr->length_ > ADDR__UNIX_PATH ? addr->length_ - ADDR__UNIX_PATH : 0;
     memcpy(&un, addr->storage_, addr->length_);
     bool abstract = length > 0 && un.sun_path[0] == '\0';
-    if (abstract) un.sun_path[0] = '@';
+    for (size_t i = 0; i < length && abstract; i++)
+        if (un.sun_path[i] == '\0') un.sun_path[i] = '@';
     snprintf(text, size, ADDR__UNIX "%.*s", (int)length, un.sun_path);
 }
 
