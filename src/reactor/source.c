@@ -160,6 +160,8 @@ static void source__move_in(tmlrt__source_t *s, tmlrt__driver_t *d, uint32_t kin
                             uint32_t flags, const tmlrt__source_hooks_t *hooks) {
     uint64_t always = kind == TMLRT__SOURCE_LISTENER && s->table->stopped ? TMLRT__SW_STOPPED : 0;
     if ((flags & TMLRT__READ_STOPS) != 0) always |= TMLRT__SW_HUP;
+    if (kind == TMLRT__SOURCE_LISTENER || kind == TMLRT__SOURCE_DATAGRAM)
+        always |= TMLRT__SW_COUNTS;
     s->driver = d;
     s->fd = fd;
     s->hooks = hooks;
