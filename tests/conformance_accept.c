@@ -18,36 +18,11 @@
 #include <cmocka.h>
 
 #include "fault.h"
+#include "support/conformance.h"
 #include "support/limits.h"
 #include "support/net.h"
-#include "support/reactors.h"
 #include "support/skip.h"
 #include "support/unit.h"
-
-typedef struct fixture {
-    tmlrt_runtime_t *rt;
-    tmlrt_sock_t    *listener, *sock;
-    tmlrt_addr_t     addr;
-    tmlrt_op_t       op, op2;
-} fixture_t;
-
-static int setup(void **state) {
-    fixture_t *f = calloc(1, sizeof *f);
-    require(f != NULL);
-    f->rt = reactor_runtime();
-    f->listener = listener_on(f->rt, &f->addr);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    fixture_t *f = *state;
-    tmlrt_sock_release(f->sock);
-    tmlrt_sock_release(f->listener);
-    require(tmlrt_runtime_destroy(f->rt) == TMLRT_OK);
-    free(f);
-    return 0;
-}
 
 /* ---- accept --------------------------------------------------------------------------------- */
 
@@ -521,7 +496,7 @@ static void sockets_left_open_are_closed_by_the_destroy(void **state) {
     close(peer);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown(test, listener_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -545,8 +520,5 @@ int main(void) {
         T(a_shutdown_cancels_reads_in_flight),
         T(sockets_left_open_are_closed_by_the_destroy),
     };
-    int failed = 0;
-    while (reactor_next())
-        failed += cmocka_run_group_tests_name(reactor_name(), tests, NULL, NULL);
-    return failed;
+    RUN_ON_EACH_REACTOR(tests);
 }

@@ -19,18 +19,18 @@
 
 #include <cmocka.h>
 
+#include "support/conformance.h"
 #include "support/limits.h"
 #include "support/net.h"
 #include "support/polling.h"
 #include "support/random.h"
-#include "support/reactors.h"
 #include "support/skip.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
 #include "op.h"
 
-typedef struct fixture {
+typedef struct guest {
     tmlrt_runtime_t *rt, *other; /* the one that is destroyed; one that stays */
     tmlrt_addr_t     full;       /* a Unix address whose queue is full, while these are open: */
     int              fds[2];
@@ -39,9 +39,9 @@ typedef struct fixture {
     atomic_int       wakes;
     int              seen; /* of them, before the last poll */
     tmlrt_sock_t    *sock;
-} fixture_t;
+} guest_t;
 
-static void fill_a_queue(fixture_t *f) {
+static void fill_a_queue(guest_t *f) {
     snprintf(f->path, sizeof f->path, "/tmp/tmlrt-destroy-XXXXXX");
     int fd = mkstemp(f->path);
     require(fd >= 0 && close(fd) == 0 && unlink(f->path) == 0);
@@ -51,7 +51,7 @@ static void fill_a_queue(fixture_t *f) {
 }
 
 static int setup(void **state) {
-    fixture_t *f = calloc(1, sizeof *f);
+    guest_t *f = calloc(1, sizeof *f);
     require(f != NULL);
     f->rt = reactor_runtime();
     f->other = runtime_multi(1);
@@ -60,13 +60,13 @@ static int setup(void **state) {
     return 0;
 }
 
-static void destroy(fixture_t *f) {
+static void destroy(guest_t *f) {
     require(tmlrt_runtime_destroy(f->rt) == TMLRT_OK);
     f->rt = NULL;
 }
 
 static int teardown(void **state) {
-    fixture_t *f = *state;
+    guest_t *f = *state;
     tmlrt_sock_release(f->sock);
     destroy(f);
     require(tmlrt_runtime_destroy(f->other) == TMLRT_OK);
@@ -95,7 +95,7 @@ static void count_drop(void *data) {
 
 static const tmlrt_waker_vtable_t counts = {count_clone, count_wake, count_wake, count_drop};
 
-static int32_t poll_by_hand(fixture_t *f) {
+static int32_t poll_by_hand(guest_t *f) {
     tmlrt_waker_t waker = {&f->wakes, &counts};
     tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
     f->seen = atomic_load(&f->wakes);
@@ -103,7 +103,7 @@ static int32_t poll_by_hand(fixture_t *f) {
 }
 
 /* Polls when it is woken, and then only; the result. */
-static int64_t go_on(fixture_t *f) {
+static int64_t go_on(guest_t *f) {
     for (;;) {
         int64_t end = tmlrt_now(f->other) + 30 * TMLRT_S;
         while (atomic_load(&f->wakes) == f->seen) {
@@ -117,7 +117,7 @@ static int64_t go_on(fixture_t *f) {
 
 static void a_connect_polled_by_hand_gets_its_turn(void **state) {
     skip_on_windows("no Unix sockets");
-    fixture_t *f = *state;
+    guest_t *f = *state;
     fill_a_queue(f);
     assert_int_equal(tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock), TMLRT_OK);
     assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
@@ -130,7 +130,7 @@ static void a_connect_polled_by_hand_gets_its_turn(void **state) {
 
 static void a_deadline_within_the_rest_is_kept(void **state) {
     skip_on_windows("no Unix sockets");
-    fixture_t *f = *state;
+    guest_t *f = *state;
     fill_a_queue(f);
     tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock);
     tmlrt_op_deadline(&f->op, tmlrt_now(f->rt) + 5 * TMLRT_MS);
@@ -141,7 +141,7 @@ static void a_deadline_within_the_rest_is_kept(void **state) {
 
 static void an_accept_polled_by_hand_recovers(void **state) {
     skip_on_windows("a process cannot limit its handles");
-    fixture_t *f = *state;
+    guest_t *f = *state;
     if (limits_are_emulated()) skip_because("memcheck loses what it accepts above a limit");
     tmlrt_addr_t  addr;
     tmlrt_sock_t *listener = listener_on(f->rt, &addr);
@@ -177,7 +177,7 @@ static void an_accept_polled_by_hand_recovers(void **state) {
 
 static void a_rest_by_hand_ends_with_the_runtime(void **state) {
     skip_on_windows("no Unix sockets");
-    fixture_t *f = *state;
+    guest_t *f = *state;
     fill_a_queue(f);
     tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock);
     assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
@@ -190,7 +190,7 @@ static void a_rest_by_hand_ends_with_the_runtime(void **state) {
 
 static void a_rest_can_be_cancelled_when_the_runtime_is_gone(void **state) {
     skip_on_windows("no Unix sockets");
-    fixture_t *f = *state;
+    guest_t *f = *state;
     fill_a_queue(f);
     tmlrt_op_connect(&f->op, f->rt, &f->full, NULL, &f->sock);
     assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
@@ -200,7 +200,7 @@ static void a_rest_can_be_cancelled_when_the_runtime_is_gone(void **state) {
 }
 
 static void a_sleep_by_hand_ends_with_the_runtime(void **state) {
-    fixture_t *f = *state;
+    guest_t *f = *state;
     tmlrt_op_sleep(&f->op, f->rt, 3600 * TMLRT_S);
     assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
     destroy(f);
@@ -210,15 +210,15 @@ static void a_sleep_by_hand_ends_with_the_runtime(void **state) {
 }
 
 static void *fiber_connects(void *arg) {
-    fixture_t *f = arg;
-    int        e = tmlrt_connect(f->rt, &f->full, NULL, &f->sock);
+    guest_t *f = arg;
+    int      e = tmlrt_connect(f->rt, &f->full, NULL, &f->sock);
     require(e == TMLRT_ECANCELED || e == TMLRT_ESHUTDOWN);
     return NULL;
 }
 
 static void a_connect_of_another_runtimes_task_ends(void **state) {
     skip_on_windows("no Unix sockets");
-    fixture_t       *f = *state;
+    guest_t         *f = *state;
     tmlrt_runtime_t *rt = f->rt;
     tmlrt_task_t    *task;
     fill_a_queue(f);
@@ -233,7 +233,7 @@ static void a_connect_of_another_runtimes_task_ends(void **state) {
 
 /* Its registration was closed as well; who awaits asks it whom to drive. */
 static void a_signal_is_about_a_runtime_that_is_gone(void **state) {
-    fixture_t      *f = *state;
+    guest_t        *f = *state;
     tmlrt_signal_t *sig;
     assert_int_equal(tmlrt_signal_open(f->rt, SIGINT, &sig), TMLRT_OK);
     assert_int_equal(tmlrt_op_signal(&f->op, sig), TMLRT_OK);
@@ -313,8 +313,8 @@ static void at_work(void *arg, int i) {
 }
 
 static void threads_at_work_notice_the_end(void **state) {
-    fixture_t *f = *state;
-    random_t   random;
+    guest_t *f = *state;
+    random_t random;
     random_seed(&random, test_seed());
     for (int round = 0; round < scaled(40); round++) {
         int              peer, pair[2];
@@ -354,8 +354,5 @@ int main(void) {
         T(a_signal_is_about_a_runtime_that_is_gone),
         T(threads_at_work_notice_the_end),
     };
-    int failed = 0;
-    while (reactor_next())
-        failed += cmocka_run_group_tests_name(reactor_name(), tests, NULL, NULL);
-    return failed;
+    RUN_ON_EACH_REACTOR(tests);
 }
