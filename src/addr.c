@@ -43,6 +43,20 @@ void tmlrt__addr_set(tmlrt_addr_t *addr, const void *sys, size_t size) {
     addr->length_ = (uint32_t)size;
 }
 
+void tmlrt__addr_set_port(tmlrt_addr_t *addr, uint16_t port) {
+    struct sockaddr_in  in;
+    struct sockaddr_in6 in6;
+    if (tmlrt__addr_family(addr) == AF_INET) {
+        memcpy(&in, addr->storage_, sizeof in);
+        in.sin_port = htons(port);
+        memcpy(addr->storage_, &in, sizeof in);
+    } else {
+        memcpy(&in6, addr->storage_, sizeof in6);
+        in6.sin6_port = htons(port);
+        memcpy(addr->storage_, &in6, sizeof in6);
+    }
+}
+
 /* ---- Unix ------------------------------------------------------------------------------------ */
 
 #define ADDR__UNIX      "unix:"
@@ -67,13 +81,15 @@ int tmlrt_addr_unix(tmlrt_addr_t *addr, const char *path) {
 #endif
 }
 
-/* An unnamed socket has no path; in an abstract name, bytes that are no text stand as they are. */
+/* An unnamed socket has no path; in an abstract name, bytes that are no text stand as they are, but
+ * for NUL, which is an '@' as in the system's own tables. */
 static void addr__format_unix(const tmlrt_addr_t *addr, char *text, size_t size) {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     size_t length = addr->length_ > ADDR__UNIX_PATH ? addr->length_ - ADDR__UNIX_PATH : 0;
     memcpy(&un, addr->storage_, addr->length_);
     bool abstract = length > 0 && un.sun_path[0] == '\0';
-    if (abstract) un.sun_path[0] = '@';
+    for (size_t i = 0; i < length && abstract; i++)
+        if (un.sun_path[i] == '\0') un.sun_path[i] = '@';
     snprintf(text, size, ADDR__UNIX "%.*s", (int)length, un.sun_path);
 }
 

@@ -30,6 +30,9 @@ static inline bool tmlrt__addr_is_inet(const tmlrt_addr_t *addr) {
 /* Fills *addr with `size` bytes of a system's address. */
 void tmlrt__addr_set(tmlrt_addr_t *addr, const void *sys, size_t size);
 
+/* Gives an IPv4 or IPv6 address another port. */
+void tmlrt__addr_set_port(tmlrt_addr_t *addr, uint16_t port);
+
 /* Begins an address that the system fills in: the whole storage, *size its length. */
 void tmlrt__addr_blank(tmlrt_addr_t *addr, socklen_t *size);
 

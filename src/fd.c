@@ -61,6 +61,14 @@ static uint32_t fd__union(tmlrt_fd_t *reg) {
            ((all & TMLRT_FD_WRITE) ? TMLRT__EVENT_WRITE : 0);
 }
 
+/* Where the driver goes, the close is under way, which tells the waiters. */
+static int fd__watch(tmlrt__source_t *s, uint32_t events) {
+    if (!tmlrt__source_table_enter(s->table)) return TMLRT_OK;
+    int e = s->driver->cls->watch(s->driver, s, events);
+    tmlrt__source_table_leave(s->table);
+    return e;
+}
+
 /* Source pinned, no lock held: tells the driver what is waited for. Where that fails (the
  * descriptor was closed under us) all waiters end with the error. */
 static void fd__tell(tmlrt_fd_t *reg) {
@@ -75,8 +83,7 @@ static void fd__tell(tmlrt_fd_t *reg) {
         bool     tell = !reg->closed && events != 0;
         reg->again = false;
         tmlrt__latch_unlock(&reg->latch);
-        int e = TMLRT_OK;
-        if (tell) e = reg->source.driver->cls->watch(reg->source.driver, &reg->source, events);
+        int e = tell ? fd__watch(&reg->source, events) : TMLRT_OK;
         if (e != TMLRT_OK) fd__fire(reg, 0, e);
         tmlrt__latch_lock(&reg->latch);
         mine = reg->again;

@@ -88,11 +88,15 @@ int tmlrt__sock_make(const tmlrt_addr_t *addr, const tmlrt_tcp_options_t *option
 }
 
 int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                     uint32_t ready) {
+                     uint32_t flags) {
     tmlrt__source_t *s;
-    int              e = tmlrt__source_open(&s, d, kind, fd, ready, NULL);
+    int              e = tmlrt__source_open(&s, d, kind, fd, flags, NULL);
     if (e == TMLRT_OK) *out = (tmlrt_sock_t *)(void *)s;
     return e;
+}
+
+uint32_t tmlrt__sock_flags(const tmlrt_addr_t *addr) {
+    return tmlrt__addr_family(addr) == AF_UNIX ? TMLRT__READ_STOPS : 0;
 }
 
 static int net__bind_and_listen(tmlrt__driver_t *d, int64_t made, const tmlrt_addr_t *addr,
@@ -117,10 +121,10 @@ int tmlrt__sock_host(tmlrt_runtime_t *rt, tmlrt__host_t **out) {
 }
 
 /* Gives it a handle on `d`. On error it is closed. */
-static int net__adopt(tmlrt__driver_t *d, int64_t fd, uint32_t kind, uint32_t ready,
+static int net__adopt(tmlrt__driver_t *d, int64_t fd, uint32_t kind, uint32_t flags,
                       tmlrt_sock_t **out) {
     tmlrt_sock_t *sock;
-    int           e = tmlrt__sock_open(&sock, d, kind, fd, ready);
+    int           e = tmlrt__sock_open(&sock, d, kind, fd, flags);
     if (e != TMLRT_OK) {
         if (kind == TMLRT__SOURCE_LISTENER)
             tmlrt__sock_unmake(d, fd);
@@ -136,9 +140,9 @@ static int net__adopt(tmlrt__driver_t *d, int64_t fd, uint32_t kind, uint32_t re
     return e;
 }
 
-int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready,
+int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t flags,
                       tmlrt_sock_t **out) {
-    return net__adopt(host->ops->driver(host, false), fd, kind, ready, out);
+    return net__adopt(host->ops->driver(host, false), fd, kind, flags, out);
 }
 
 int tmlrt__sock_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
@@ -157,7 +161,8 @@ int tmlrt__sock_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
         tmlrt__sock_unmake(d, fd);
         return e;
     }
-    return net__adopt(d, fd, TMLRT__SOURCE_LISTENER, 0, listener);
+    /* What it accepts is of its kind. */
+    return net__adopt(d, fd, TMLRT__SOURCE_LISTENER, tmlrt__sock_flags(addr), listener);
 }
 
 int tmlrt_tcp_listen(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
@@ -205,13 +210,12 @@ int tmlrt_sock_shutdown(tmlrt_sock_t *sock, int how) {
     if (e == TMLRT_OK) e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);
-    tmlrt__driver_t        *d = sock->source.driver;
     if (own != NULL)
         e = own->shutdown(&sock->source, how);
     else if (TMLRT__SYS(shutdown((int)sock->source.fd, sys[how])) != 0)
         e = tmlrt__os_last_error();
-    else if ((how & TMLRT_SHUT_READ) != 0 && d->cls->shut != NULL)
-        d->cls->shut(d, &sock->source);
+    else if ((how & TMLRT_SHUT_READ) != 0)
+        tmlrt__source_shut(&sock->source);
     tmlrt__source_unpin(&sock->source);
     return e;
 }
@@ -255,8 +259,9 @@ int tmlrt_sock_peer_addr(tmlrt_sock_t *sock, tmlrt_addr_t *addr) {
     return net__name(sock, addr, net__peer);
 }
 
+/* At once, or off. */
 static int net__set_linger(int fd, int64_t seconds) {
-    struct linger l = {seconds >= 0, seconds >= 0 ? (int)seconds : 0};
+    struct linger l = {seconds == 0, 0};
     if (TMLRT__SYS(setsockopt(fd, SOL_SOCKET, SO_LINGER, (const void *)&l, sizeof l)) == 0)
         return TMLRT_OK;
     return tmlrt__os_last_error();
@@ -275,6 +280,8 @@ static bool net__fits(int option, int64_t value) {
 
 int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value) {
     if (!net__fits(option, value)) return TMLRT_EINVAL;
+    /* Its close(2) would wait, also on a socket that does not block. */
+    if (option == TMLRT_SOCK_LINGER && value > 0) return TMLRT_ENOTSUP;
     int e = net__pin(sock);
     if (e != TMLRT_OK) return e;
     const tmlrt__sockets_t *own = tmlrt__source_sockets(&sock->source);

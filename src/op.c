@@ -15,7 +15,9 @@
 typedef struct op__cell {
     tmlrt_waker_t     waker;
     tmlrt_allocator_t mem;
-    tmlrt__host_t    *host; /* whose timers serve the operation; may be NULL */
+    tmlrt__host_t    *host;  /* owner: whose timers serve the operation; may be NULL */
+    bool              lent;  /* owner: by the operation's class, for the length of a rest */
+    bool              clock; /* constant: without a host its owner keeps the time */
     tmlrt__atomic_u32 refs;
 } op__cell_t;
 
@@ -137,6 +139,8 @@ static uintptr_t op__waker_make(const tmlrt_cx_t *cx) {
     if (cell == NULL) return 0;
     cell->mem = *mem;
     cell->host = cx->task != NULL ? cx->task->host : tmlrt__current()->host;
+    cell->lent = false;
+    cell->clock = cx->reserved[TMLRT__CX_CLOCK] != NULL;
     tmlrt__atomic_make(&cell->refs, 1);
     cell->waker.vtable = NULL;
     cx->waker->vtable->clone(cx->waker->data, &cell->waker);
@@ -168,8 +172,13 @@ static void op__waker_refresh(tmlrt__op_t *op, const tmlrt_cx_t *cx) {
         cx->waker->vtable->wake_by_ref(cx->waker->data);
         return;
     }
-    uint32_t  c = op__latch(op);
-    uintptr_t old = op->waker;
+    uint32_t    c = op__latch(op);
+    uintptr_t   old = op->waker;
+    op__cell_t *from = op__cell(old), *to = op__cell(fresh);
+    if ((c & TMLRT__OP_TMR_ARMED) != 0 && from != NULL && to != NULL) {
+        to->host = from->host; /* the timer lies in its wheel */
+        to->lent = from->lent;
+    }
     op->waker = fresh;
     op__unlatch(op, c);
     op__waker_end(old);
@@ -278,18 +287,66 @@ const tmlrt__host_t *tmlrt__op_about(const tmlrt__op_t *op) {
     return op->cls->host != NULL ? op->cls->host(op) : NULL;
 }
 
+/* The cell of an operation that has a rest, and for it neither a host nor an owner with a clock. */
+static op__cell_t *op__borrower(const tmlrt__op_t *op) {
+    op__cell_t *cell = op__cell(op->waker);
+    bool        rests = op->phase == TMLRT__OP_BACKOFF && op->cls->lend != NULL;
+    return rests && cell != NULL && !cell->clock ? cell : NULL;
+}
+
+/* Polled by hand outside of runtimes: the rest must end all the same. */
+static void op__timer_borrow(tmlrt__op_t *op, op__cell_t *cell) {
+    cell->host = op->cls->lend(op);
+    cell->lent = cell->host != NULL;
+    if (cell->lent) {
+        cell->host->ops->timer_start(cell->host, (tmlrt_op_t *)op);
+        op->cls->give(op);
+    } else { /* that host is going: the next try tells */
+        op__ctl_change(op, 0, TMLRT__OP_TMR_FIRED);
+        cell->waker.vtable->wake_by_ref(cell->waker.data);
+    }
+}
+
 static void op__timer_arm(tmlrt__op_t *op) {
     if (op->timer.when == TMLRT_NEVER) return;
     tmlrt__host_t *host = tmlrt__op_host(op);
-    /* Without a host nobody keeps the time: then it is an await of a plain thread, which does. */
-    if (host != NULL) host->ops->timer_start(host, (tmlrt_op_t *)op);
+    op__cell_t    *cell = host == NULL ? op__borrower(op) : NULL;
+    if (host != NULL)
+        host->ops->timer_start(host, (tmlrt_op_t *)op);
+    else if (cell != NULL)
+        op__timer_borrow(op, cell);
+    /* Else nobody keeps the time: it is an await of a plain thread, which does. */
+}
+
+/* As below, with a host that may go at any time. */
+static bool op__timer_return(tmlrt__op_t *op, const tmlrt__host_t *lent) {
+    tmlrt__host_t *host = op->cls->lend(op);
+    bool           stopped = false;
+    if (host == lent && host != NULL) stopped = host->ops->timer_stop(host, (tmlrt_op_t *)op);
+    if (host != NULL) op->cls->give(op);
+    while (host == NULL && (tmlrt__op_ctl(op) & TMLRT__OP_TMR_ARMED) != 0)
+        tmlrt__latch_relax(); /* it fires what it has before it goes */
+    return stopped;
 }
 
 /* True when the timer was armed and now is not; false when it has fired or was never armed. */
 static bool op__timer_stop(tmlrt__op_t *op) {
     if ((tmlrt__op_ctl(op) & TMLRT__OP_TMR_ARMED) == 0) return false;
-    tmlrt__host_t *host = tmlrt__op_host(op);
+    const op__cell_t *cell = op__cell(op->waker);
+    tmlrt__host_t    *host = tmlrt__op_host(op);
+    if (cell != NULL && cell->lent) return op__timer_return(op, host);
     return host->ops->timer_stop(host, (tmlrt_op_t *)op);
+}
+
+/* The rest is over. */
+static void op__rested(tmlrt__op_t *op) {
+    op__cell_t *cell = op__cell(op->waker);
+    op__timer_stop(op);
+    op->timer.when = (int64_t)op->u.io.u.backend[0];
+    op__ctl_change(op, TMLRT__OP_TMR_FIRED, 0);
+    if (cell == NULL || !cell->lent) return;
+    cell->host = NULL;
+    cell->lent = false;
 }
 
 static int32_t op__end(tmlrt__op_t *op) {
@@ -348,6 +405,7 @@ static int32_t op__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 /* One step of a cancellation under way. */
 static int32_t op__cancel_step(tmlrt__op_t *op) {
+    if (op->phase == TMLRT__OP_BACKOFF) op__rested(op); /* while its handle is there */
     if (op->cls->cancel != NULL) {
         if (op->cls->cancel(op, -(int)op->reason) != TMLRT_READY) return TMLRT_PENDING;
     } else if (!op->cls->timer_is_end || op->cls->resume != NULL || op__timer_stop(op)) {
@@ -359,8 +417,7 @@ static int32_t op__cancel_step(tmlrt__op_t *op) {
 static int32_t op__check_backoff(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if ((tmlrt__op_ctl(op) & TMLRT__OP_TMR_FIRED) == 0) return TMLRT_PENDING;
     bool expired = op->timer.when == (int64_t)op->u.io.u.backend[0];
-    op->timer.when = (int64_t)op->u.io.u.backend[0];
-    op__ctl_change(op, TMLRT__OP_TMR_FIRED, 0);
+    op__rested(op);
     if (expired) {
         op->reason = (uint8_t)-TMLRT_ETIMEDOUT;
         return op__cancel_step(op);

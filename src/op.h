@@ -53,6 +53,11 @@ struct tmlrt__op_class {
     /* The host whose timers serve it; NULL hook or NULL: that of the task or thread. It must stay
      * while the operation is in flight. */
     tmlrt__host_t *(*host)(const tmlrt__op_t *op);
+    /* Of one that backs off, where there is no other host: one that keeps the time of its rest. It
+     * stays until the give. NULL: it goes, having fired what it keeps. NULL hook: it never backs
+     * off. */
+    tmlrt__host_t *(*lend)(const tmlrt__op_t *op);
+    void (*give)(const tmlrt__op_t *op);
     /* The host that has to run for it to end, or NULL: an owner that awaits drives that one of its
      * own. It may be gone: not to be looked into. NULL hook: as host. */
     const tmlrt__host_t *(*about)(const tmlrt__op_t *op);
@@ -225,6 +230,9 @@ tmlrt__op_list_t *tmlrt__op_list_of(const tmlrt_cx_t *cx);
 /* Cancels all in `list` whose address lies in [base, base + size) (NULL: all) and polls them.
  * READY: none is in flight any more. `cx` tells whom to wake. */
 int32_t tmlrt__op_list_drain(tmlrt__op_list_t *list, tmlrt_cx_t *cx, const void *base, size_t size);
+
+/* In a context: who polls keeps the time of what has no host (an awaiting thread), unless NULL. */
+#define TMLRT__CX_CLOCK 1
 
 /* Makes a context for polling as `task`. */
 void tmlrt__cx_init(tmlrt_cx_t *cx, tmlrt_waker_t *waker, tmlrt_task_t *task);

@@ -54,8 +54,7 @@ int tmlrt_pipe(tmlrt_runtime_t *rt, tmlrt_sock_t **read_end, tmlrt_sock_t **writ
         tmlrt__os_file_close(fds[1]);
         return e;
     }
-    e = tmlrt__sock_adopt(host, fds[1], TMLRT__SOURCE_PIPE_WRITE, 1u << TMLRT__DIR_WRITE,
-                          write_end);
+    e = tmlrt__sock_adopt(host, fds[1], TMLRT__SOURCE_PIPE_WRITE, TMLRT__READY_WRITE, write_end);
     if (e != TMLRT_OK)
         tmlrt__source_release(&first->source);
     else

@@ -87,7 +87,7 @@ static void *resolve__run(void *arg) {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     char service[16];
     snprintf(service, sizeof service, "%d", l->port);
-    /* The seam's -1 is none of its codes. */
+    /* -1 is the seam's; as a code it is that of wrong flags, which these are not. */
     int code = TMLRT__SYS(getaddrinfo(l->name, service, &hints, &list));
     if (code == -1) code = errno == EINTR ? EAI_AGAIN : EAI_MEMORY;
     if (code != 0) {

@@ -89,6 +89,7 @@ static int signal__listener(tmlrt__host_t *host, tmlrt__signal_listener_t **out)
         l = tmlrt__mem_zero(&host->mem, sizeof *l, _Alignof(tmlrt__signal_listener_t));
         if (l == NULL) return TMLRT_ENOMEM;
         l->mem = host->mem;
+        l->host = host;
         tmlrt__atomic_make(&l->refs, 0);
         tmlrt__fetch_add_relaxed(&l->refs, 1);
         e = signal__attach(l, host);
@@ -218,7 +219,7 @@ static int32_t signal__cancel(tmlrt__op_t *op, int reason) {
 }
 
 static const tmlrt__host_t *signal__about(const tmlrt__op_t *op) {
-    return tmlrt__source_host(signal__of(op)->listener->source);
+    return signal__of(op)->listener->host;
 }
 
 static const tmlrt__op_class_t signal__class = {

@@ -31,14 +31,15 @@
 
 /* Of one runtime. Freed with its last reference: one a registration, one of its source. */
 typedef struct tmlrt__signal_listener {
-    tmlrt__waitlist_t waiters; /* any thread; its latch guards the registrations' fields too */
-    tmlrt__source_t  *source;  /* constant; the handle is the listener's */
-    tmlrt_allocator_t mem;     /* constant */
-    tmlrt__atomic_u32 refs;
-    uint32_t          registrations; /* under the table's mutex */
-    int               fd;            /* constant: of the channel; closed by its source */
-    int               to;   /* constant: what the handler writes to; fd if it is the same */
-    bool              gone; /* latch: the source was closed (its runtime ended) */
+    tmlrt__waitlist_t    waiters; /* any thread; its latch guards the registrations' fields too */
+    tmlrt__source_t     *source;  /* constant; the handle is the listener's */
+    const tmlrt__host_t *host;    /* constant: whose it is; only compared, it may be gone */
+    tmlrt_allocator_t    mem;     /* constant */
+    tmlrt__atomic_u32    refs;
+    uint32_t             registrations; /* under the table's mutex */
+    int                  fd;            /* constant: of the channel; closed by its source */
+    int                  to;   /* constant: what the handler writes to; fd if it is the same */
+    bool                 gone; /* latch: the source was closed (its runtime ended) */
 } tmlrt__signal_listener_t;
 
 struct tmlrt_signal {

@@ -45,7 +45,9 @@ static struct {
 
 static void table__tell(table__slot_t *slot, int64_t pid) {
     const uint64_t one = 1;
-    if (tmlrt__load_relaxed(&slot->fd) == 0) return;
+    /* acquire: observes the slot's process; pairs [SIG-1]. In a forked child nobody counts himself in
+     * a slot of the parent, so that the table can be made new under a handler. */
+    if (tmlrt__load_acquire(&slot->fd) == 0 || tmlrt__load_relaxed(&slot->pid) != pid) return;
     /* seq: either we are seen as a user, or we see that fd is gone; else fd could be written to
      * after it was closed; pairs [SIG-1] */
     tmlrt__fetch_add_seq(&slot->users, 1);

@@ -7,10 +7,12 @@
 
 #include "addr.h"
 #include "call.h"
+#include "os_socket.h"
 
 #define TCP__PIECES_MAX 1024
 
-/* op->u.io.u.backend of an accept that is to start again: 1, the claim is held already. */
+/* op->u.io.u.backend of one that is to start again: 1. An accept holds its claim already; the handle
+ * of a connect is the closed socket of the last try. */
 #define TCP__HELD 3
 /* Before the start of a connect: its arguments; [0] is the backoff's. */
 #define TCP__ADDR    1
@@ -112,34 +114,70 @@ size_t tmlrt_op_transferred(const tmlrt_op_t *pub) {
 
 /* ---- accept --------------------------------------------------------------------------------- */
 
+/* What must be known of the listener before the backend answers: afterwards it may be gone. */
+typedef struct tcp__listener {
+    tmlrt__source_t       *source;
+    tmlrt__source_table_t *table; /* NULL: its host goes, and may not be used */
+    bool                   simulated;
+    uint32_t               generation, stops;
+} tcp__listener_t;
+
+/* Claim held. */
+static tcp__listener_t tcp__listener_begin(tmlrt__source_t *s) {
+    tcp__listener_t l = {.source = s, .generation = s->generation, .stops = s->stops};
+    l.simulated = tmlrt__source_sockets(s) != NULL;
+    l.table = tmlrt__source_table_enter(s->table) ? s->table : NULL;
+    return l;
+}
+
+static void tcp__listener_end(const tcp__listener_t *l) {
+    if (l->table != NULL) tmlrt__source_table_leave(l->table);
+}
+
+/* Lack of memory is lack of memory, whoever tells it: net.h promises a rest. The slot may be another
+ * tenant's by now. */
+static void tcp__accepted_none(const tcp__listener_t *l, int error) {
+    uint64_t bits = tmlrt__load_relaxed(&l->source->word[TMLRT__DIR_READ].bits);
+    if (error != TMLRT_ENOMEM && error != TMLRT_ENOBUFS) return;
+    if (tmlrt__sw_generation(bits) == l->generation) tmlrt__source_rest(l->source);
+}
+
 /* Gives an accepted descriptor its handle, on the next driver in turn: TMLRT_OK or the error. */
-static int tcp__accepted(tmlrt__host_t *host, int fd, tmlrt_sock_t **out) {
+static int tcp__accepted(const tcp__listener_t *l, int fd, tmlrt_sock_t **out) {
+    tmlrt__host_t   *host = tmlrt__source_host(l->source);
     tmlrt_sock_t    *sock;
     tmlrt__driver_t *d = host->ops->driver(host, true);
-    int e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, 1u << TMLRT__DIR_WRITE);
+    uint32_t         flags = TMLRT__READY_WRITE | l->stops;
+    int              e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, flags);
     if (e != TMLRT_OK) {
         tmlrt__sock_unmake(d, fd);
-        return e;
+    } else {
+        e = tmlrt__source_attach(&sock->source);
+        if (e != TMLRT_OK) tmlrt__source_release(&sock->source);
     }
-    e = tmlrt__source_attach(&sock->source);
-    if (e != TMLRT_OK)
-        tmlrt__source_release(&sock->source);
-    else
+    if (e == TMLRT_OK)
         *out = sock;
+    else
+        tcp__accepted_none(l, e);
     return e;
 }
 
-/* The backend's answer is a descriptor. The listener may be gone. */
-static int32_t tcp__accept_answer(tmlrt__op_t *op, tmlrt__host_t *host, int32_t answer) {
-    if (answer == TMLRT_READY && op->result >= 0)
-        op->result = tcp__accepted(host, (int)op->result, op->u.io.buf);
+/* The backend's answer is a descriptor. */
+static int32_t tcp__accept_answer(tmlrt__op_t *op, const tcp__listener_t *l, int32_t answer) {
+    if (answer != TMLRT_READY || op->result < 0) return answer;
+    if (l->table != NULL) {
+        op->result = tcp__accepted(l, (int)op->result, op->u.io.buf);
+    } else { /* a simulated one goes with its driver */
+        if (!l->simulated) tmlrt__os_socket_close((int)op->result);
+        op->result = TMLRT_ECANCELED;
+    }
     return answer;
 }
 
 /* True while the listener rests after a lack of descriptors or memory; the claim is kept. */
-static bool tcp__accept_rests(tmlrt__op_t *op, tmlrt__source_t *s) {
+static bool tcp__accept_rests(tmlrt__op_t *op, tmlrt__source_t *s, const tcp__listener_t *l) {
     int64_t after = tmlrt__load_relaxed(&s->accept_after);
-    if (after == 0) return false;
+    if (after == 0 || l->table == NULL) return false;
     tmlrt__host_t *host = tmlrt__source_host(s);
     if (host->ops->now(host) >= after) {
         tmlrt__store_relaxed(&s->accept_after, 0);
@@ -160,21 +198,28 @@ static int32_t tcp__accept_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
         if (is == TMLRT__SW_IS_CLOSED) return tmlrt__io_end(op, TMLRT_ECANCELED);
         if (is == TMLRT__SW_IS_STOPPED) return tmlrt__io_end(op, TMLRT_ESHUTDOWN);
     }
-    if (tcp__accept_rests(op, s)) return TMLRT_PENDING;
-    tmlrt__host_t *host = tmlrt__source_host(s);
-    return tcp__accept_answer(op, host, tmlrt__io_submit(op, cx));
+    tcp__listener_t l = tcp__listener_begin(s);
+    int32_t         answer = TMLRT_PENDING;
+    if (!tcp__accept_rests(op, s, &l))
+        answer = tcp__accept_answer(op, &l, tmlrt__io_submit(op, cx));
+    tcp__listener_end(&l);
+    return answer;
 }
 
 static int32_t tcp__accept_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
-    tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
-    return tcp__accept_answer(op, host, tmlrt__io_resume(op, cx));
+    tcp__listener_t l = tcp__listener_begin(tmlrt__io_source(op));
+    int32_t         answer = tcp__accept_answer(op, &l, tmlrt__io_resume(op, cx));
+    tcp__listener_end(&l);
+    return answer;
 }
 
 static int32_t tcp__accept_cancel(tmlrt__op_t *op, int reason) {
-    /* It rests: the backend has nothing of it. */
+    /* At rest it is nothing that a backend knows of. */
     if (op->phase == TMLRT__OP_BACKOFF) return tmlrt__io_end(op, reason);
-    tmlrt__host_t *host = tmlrt__source_host(tmlrt__io_source(op));
-    return tcp__accept_answer(op, host, tmlrt__io_cancel(op, reason));
+    tcp__listener_t l = tcp__listener_begin(tmlrt__io_source(op));
+    int32_t         answer = tcp__accept_answer(op, &l, tmlrt__io_cancel(op, reason));
+    tcp__listener_end(&l);
+    return answer;
 }
 
 static const tmlrt__io_class_t tcp__accept = {
@@ -182,6 +227,8 @@ static const tmlrt__io_class_t tcp__accept = {
            .start = tcp__accept_start,
            .resume = tcp__accept_resume,
            .cancel = tcp__accept_cancel,
+           .lend = tmlrt__io_lend,
+           .give = tmlrt__io_give,
            .about = tmlrt__io_about},
     .kind = TMLRT__IO_ACCEPT,
     .dir = TMLRT__DIR_READ,
@@ -196,7 +243,7 @@ int tmlrt_op_accept(tmlrt_op_t *op, tmlrt_sock_t *listener, tmlrt_sock_t **out) 
 
 /* ---- connect -------------------------------------------------------------------------------- */
 
-/* The end of an attempt: the handle goes to the user, or away. */
+/* The end of the last attempt: the handle goes to the user, or away. */
 static int32_t tcp__connect_answer(tmlrt__op_t *op, int32_t answer) {
     if (answer != TMLRT_READY) return answer;
     tmlrt_sock_t  *sock = op->u.io.handle;
@@ -218,7 +265,7 @@ static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_a
     int64_t          fd = tmlrt__sock_make_on(d, addr, &o, false);
     if (fd < 0) return (int)fd;
     tmlrt_sock_t *sock;
-    e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, 0);
+    e = tmlrt__sock_open(&sock, d, TMLRT__SOURCE_STREAM, fd, tmlrt__sock_flags(addr));
     if (e != TMLRT_OK) {
         tmlrt__sock_unmake(d, fd);
         return e;
@@ -229,18 +276,29 @@ static int tcp__connect_make(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_a
     return (int)op->result;
 }
 
-static void tcp__connect_arguments(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_addr_t *addr,
+static void tcp__connect_arguments(tmlrt__op_t *op, void *handle, const tmlrt_addr_t *addr,
                                    const tmlrt_tcp_options_t *options) {
-    op->u.io.handle = host;
+    op->u.io.handle = handle;
     op->u.io.u.backend[TCP__ADDR] = (uint64_t)(uintptr_t)addr;
     op->u.io.u.backend[TCP__OPTIONS] = (uint64_t)(uintptr_t)options;
 }
 
-static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+/* The closed socket stays the handle until the next try: it knows, also when the host is gone. */
+static int32_t tcp__connect_later(tmlrt__op_t *op, tmlrt__host_t *host, const tmlrt_addr_t *addr,
+                                  const tmlrt_tcp_options_t *options) {
+    tmlrt_sock_t *sock = op->u.io.handle;
+    tmlrt__source_close(&sock->source);
+    tcp__connect_arguments(op, sock, addr, options);
+    op->u.io.u.backend[TCP__HELD] = 1;
+    tmlrt__op_backoff(op, host->ops->now(host) + TCP__QUEUE_FULL_NS);
+    return TMLRT_PENDING;
+}
+
+static int32_t tcp__connect_try(tmlrt__op_t *op, tmlrt_runtime_t *rt, tmlrt_cx_t *cx) {
     const tmlrt_addr_t        *addr = (const void *)(uintptr_t)op->u.io.u.backend[TCP__ADDR];
     const tmlrt_tcp_options_t *options = (const void *)(uintptr_t)op->u.io.u.backend[TCP__OPTIONS];
     tmlrt__host_t             *host;
-    int                        e = tmlrt__sock_host(op->u.io.handle, &host);
+    int                        e = tmlrt__sock_host(rt, &host);
     if (e == TMLRT_OK) e = tcp__connect_make(op, host, addr, options);
     op->result = e;
     if (e != TMLRT_OK) return TMLRT_READY;
@@ -253,15 +311,21 @@ static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     op->u.io.buf = out;
     bool later =
         answer == TMLRT_READY && op->result == TMLRT_EAGAIN && tmlrt__addr_family(&copy) == AF_UNIX;
-    answer = tcp__connect_answer(op, answer);
-    if (!later) return answer;
-    tcp__connect_arguments(op, host, addr, options);
-    tmlrt__op_backoff(op, host->ops->now(host) + TCP__QUEUE_FULL_NS);
-    return TMLRT_PENDING;
+    return later ? tcp__connect_later(op, host, addr, options) : tcp__connect_answer(op, answer);
 }
 
-static const tmlrt__host_t *tcp__connect_about(const tmlrt__op_t *op) {
-    return op->phase == TMLRT__OP_BACKOFF ? op->u.io.handle : tmlrt__io_about(op);
+static int32_t tcp__connect_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    if (op->u.io.u.backend[TCP__HELD] == 0) return tcp__connect_try(op, op->u.io.handle, cx);
+    tmlrt_sock_t          *last = op->u.io.handle;
+    tmlrt__source_table_t *t = last->source.table;
+    int32_t                answer = TMLRT_READY;
+    op->result = TMLRT_ECANCELED; /* the runtime was destroyed meanwhile */
+    if (tmlrt__source_table_enter(t)) {
+        answer = tcp__connect_try(op, (tmlrt_runtime_t *)tmlrt__source_host(&last->source), cx);
+        tmlrt__source_table_leave(t);
+    }
+    tmlrt__source_release(&last->source);
+    return answer;
 }
 
 static int32_t tcp__connect_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
@@ -269,9 +333,9 @@ static int32_t tcp__connect_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 }
 
 static int32_t tcp__connect_cancel(tmlrt__op_t *op, int reason) {
-    if (op->phase == TMLRT__OP_BACKOFF) { /* there is no socket now */
+    if (op->phase == TMLRT__OP_BACKOFF) { /* its socket is closed */
         op->result = reason;
-        return TMLRT_READY;
+        return tcp__connect_answer(op, TMLRT_READY);
     }
     return tcp__connect_answer(op, tmlrt__io_cancel(op, reason));
 }
@@ -281,7 +345,9 @@ static const tmlrt__io_class_t tcp__connect = {
            .start = tcp__connect_start,
            .resume = tcp__connect_resume,
            .cancel = tcp__connect_cancel,
-           .about = tcp__connect_about},
+           .lend = tmlrt__io_lend,
+           .give = tmlrt__io_give,
+           .about = tmlrt__io_about},
     .kind = TMLRT__IO_CONNECT,
     .dir = TMLRT__DIR_WRITE,
 };

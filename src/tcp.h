@@ -17,10 +17,14 @@ struct tmlrt_sock {
 
 _Static_assert(sizeof(struct tmlrt_sock) <= TMLRT__SOURCE_SLOT, "a socket fits a slot");
 
-/* Makes a handle for `fd`, not attached; `ready` as tmlrt__source_open. On error the fd is still the
+/* Makes a handle for `fd`, not attached; `flags` as tmlrt__source_open. On error the fd is still the
  * caller's. */
 int tmlrt__sock_open(tmlrt_sock_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                     uint32_t ready);
+                     uint32_t flags);
+
+/* The flags that a stream to or from this address has. A Unix stream's read stops behind a byte that
+ * carried descriptors, whatever else has come. */
+uint32_t tmlrt__sock_flags(const tmlrt_addr_t *addr);
 
 /* TMLRT_OK for a handle of `kind` that this process may use, else EINVAL or EFORKED. */
 int tmlrt__sock_check(const tmlrt_sock_t *sock, uint32_t kind);
@@ -41,7 +45,7 @@ void    tmlrt__sock_unmake(tmlrt__driver_t *d, int64_t fd);
 int tmlrt__sock_host(tmlrt_runtime_t *rt, tmlrt__host_t **host);
 
 /* Gives a descriptor its handle, attached to the caller's own driver. On error the fd is closed. */
-int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t ready,
+int tmlrt__sock_adopt(tmlrt__host_t *host, int fd, uint32_t kind, uint32_t flags,
                       tmlrt_sock_t **out);
 
 /* Binds and listens on an address of any family, as tmlrt_tcp_listen. */

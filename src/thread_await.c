@@ -121,7 +121,7 @@ int tmlrt__await_start(tmlrt_op_t *pub) {
     await__record_t *r = await__get();
     if (r == NULL) return TMLRT_ENOMEM;
     tmlrt_waker_t waker = {r, &await__vtable};
-    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, r}};
     return tmlrt_op_poll(pub, &cx) == TMLRT_PENDING ? TMLRT_OK : (int)tmlrt_op_result(pub);
 }
 
@@ -129,7 +129,7 @@ int tmlrt__await_begin(tmlrt_op_t *pub) {
     await__record_t *r = await__get();
     if (r == NULL) return TMLRT_ENOMEM;
     tmlrt_waker_t waker = {r, &await__vtable};
-    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, r}};
     return tmlrt__op_begin(pub, &cx) == TMLRT_PENDING ? TMLRT_OK : (int)tmlrt_op_result(pub);
 }
 
@@ -147,8 +147,8 @@ int tmlrt__thread_await(tmlrt_op_t *pub, bool cancellable) {
 
     tmlrt__op_t  *op = tmlrt__op(pub);
     tmlrt_waker_t waker = {r, &await__vtable};
-    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
-    bool          asked = false; /* a scope of ours has asked us to end the wait */
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, r}}; /* TMLRT__CX_CLOCK */
+    bool          asked = false;                  /* a scope of ours has asked us to end the wait */
     for (;;) {
         /* A swap, because a store could go over a wake that the poll below has not seen yet, or go
          * into effect after that poll. acquire: observes what that waker wrote; pairs [AW-1] */

@@ -183,7 +183,7 @@ static int32_t tick__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 static int32_t tick__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     time__interval_t *iv = interval__of(op->u.time.object);
     (void)cx;
-    if (op->result == TMLRT_ETIMEDOUT) return TMLRT_READY;
+    if (op->result != TMLRT_OK) return TMLRT_READY; /* its deadline came, or its runtime goes */
     return tick__take(op, iv->host->ops->now(iv->host));
 }
 

@@ -41,7 +41,7 @@ bool tmlrt__timers_stop(tmlrt__timers_t *t, tmlrt__op_t *op) {
     return linked;
 }
 
-uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
+static uint32_t timers__fire(tmlrt__timers_t *t, int64_t now, bool end) {
     uint32_t fired = 0;
     for (;;) {
         tmlrt__wake_t wakes[TIMERS__BATCH];
@@ -50,7 +50,9 @@ uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
         tmlrt__timer_t *timer = tmlrt__wheel_expire(&t->wheel, now, TIMERS__BATCH);
         while (timer != NULL) {
             tmlrt__timer_t *next = timer->next; /* the fire may end the operation */
-            wakes[n++] = tmlrt__op_fire(timers__op(timer), TMLRT__OP_TMR_ARMED);
+            tmlrt__op_t    *op = timers__op(timer);
+            if (end && op->cls->timer_is_end) op->result = TMLRT_ECANCELED;
+            wakes[n++] = tmlrt__op_fire(op, TMLRT__OP_TMR_ARMED);
             timer = next;
         }
         if (n < TIMERS__BATCH) timers__publish_due(t);
@@ -60,6 +62,14 @@ uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
         fired += n;
         if (n < TIMERS__BATCH) return fired;
     }
+}
+
+uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
+    return timers__fire(t, now, false);
+}
+
+void tmlrt__timers_end(tmlrt__timers_t *t) {
+    (void)timers__fire(t, INT64_MAX, true);
 }
 
 int64_t tmlrt__timers_due(tmlrt__timers_t *t) {

@@ -37,6 +37,10 @@ bool tmlrt__timers_stop(tmlrt__timers_t *t, tmlrt__op_t *op);
 /* Fires what is due at `now`; returns how many. Any thread. */
 uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now);
 
+/* The end: fires what is left, as the cancel of sleeps. All tasks have ended: they are
+ * operations that were polled elsewhere. */
+void tmlrt__timers_end(tmlrt__timers_t *t);
+
 /* The next time worth waking for, or INT64_MAX. Any thread, a hint. */
 int64_t tmlrt__timers_due(tmlrt__timers_t *t);
 

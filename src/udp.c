@@ -71,24 +71,49 @@ int tmlrt_udp_open(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
     if (e != TMLRT_OK) return e;
     int fd = udp__bind(addr, &o);
     if (fd < 0) return fd;
-    return tmlrt__sock_adopt(host, fd, TMLRT__SOURCE_DATAGRAM, 1u << TMLRT__DIR_WRITE, sock);
+    return tmlrt__sock_adopt(host, fd, TMLRT__SOURCE_DATAGRAM, TMLRT__READY_WRITE, sock);
+}
+
+static int udp__connect(int fd, const tmlrt_addr_t *addr) {
+    tmlrt_addr_t copy = *addr;
+    if (TMLRT__SYS(connect(fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) == 0)
+        return TMLRT_OK;
+    return tmlrt__os_last_error();
+}
+
+static int udp__name(int fd, tmlrt_addr_t *addr) {
+    socklen_t size;
+    tmlrt__addr_blank(addr, &size);
+    if (TMLRT__SYS(getsockname(fd, tmlrt__addr_sys(addr), &size)) != 0)
+        return tmlrt__os_last_error();
+    addr->length_ = size;
+    return TMLRT_OK;
+}
+
+/* Takes the peer away. Linux takes a port that the system had picked away as well. */
+static int udp__disconnect(int fd) {
+    const struct sockaddr none = {.sa_family = AF_UNSPEC};
+    tmlrt_addr_t          addr, before, after;
+    tmlrt__addr_set(&addr, &none, sizeof none);
+    int e = udp__name(fd, &before);
+    if (e == TMLRT_OK) e = udp__connect(fd, &addr);
+    if (e == TMLRT_EAFNOSUPPORT) e = TMLRT_OK; /* what macOS and the BSDs say when it is done */
+    if (e == TMLRT_OK) e = udp__name(fd, &after);
+    int port = tmlrt_addr_port(&before);
+    if (e != TMLRT_OK || port <= 0 || tmlrt_addr_port(&after) != 0) return e;
+    tmlrt__addr_set_port(&after, (uint16_t)port);
+    if (TMLRT__SYS(bind(fd, tmlrt__addr_sys(&after), (socklen_t)after.length_)) != 0)
+        e = tmlrt__os_last_error();
+    return e == TMLRT_EINVAL ? TMLRT_OK : e; /* it is bound still */
 }
 
 int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr) {
-    tmlrt_addr_t copy;
-    int          e = tmlrt__sock_check(sock, TMLRT__SOURCE_DATAGRAM);
+    int e = tmlrt__sock_check(sock, TMLRT__SOURCE_DATAGRAM);
     if (e == TMLRT_OK && addr != NULL && !tmlrt__addr_is_inet(addr)) e = TMLRT_EINVAL;
     if (e != TMLRT_OK) return e;
-    if (addr != NULL) {
-        copy = *addr;
-    } else {
-        const struct sockaddr none = {.sa_family = AF_UNSPEC};
-        tmlrt__addr_set(&copy, &none, sizeof none);
-    }
     if (!tmlrt__source_pin(&sock->source)) return TMLRT_ECLOSED;
-    if (TMLRT__SYS(
-            connect((int)sock->source.fd, tmlrt__addr_sys(&copy), (socklen_t)copy.length_)) != 0)
-        e = tmlrt__os_last_error();
+    int fd = (int)sock->source.fd;
+    e = addr != NULL ? udp__connect(fd, addr) : udp__disconnect(fd);
     tmlrt__source_unpin(&sock->source);
     return e;
 }

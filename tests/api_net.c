@@ -130,6 +130,9 @@ static void options_are_checked_and_set(void **state) {
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_RECV_BUFFER, 0), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_RECV_BUFFER, INT64_MAX), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_LINGER, -1), TMLRT_OK);
+    /* A close never blocks. */
+    assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_LINGER, 1), TMLRT_ENOTSUP);
+    assert_int_equal(tmlrt_sock_set(sock, TMLRT_SOCK_LINGER, INT64_MAX), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, 0, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(sock, 99, 1), TMLRT_EINVAL);
     assert_int_equal(tmlrt_sock_set(NULL, TMLRT_SOCK_NODELAY, 1), TMLRT_EINVAL);

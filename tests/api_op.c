@@ -454,6 +454,36 @@ static void an_always_ready_operation_yields_now_and_then(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
+/* An operation of no task: begun on a worker, which gives it its clock, and gone on with elsewhere,
+ * with another waker. */
+typedef struct moving {
+    tmlrt_op_t     op;
+    tmlrt_notify_t never;
+} moving_t;
+
+static int32_t body_begins(unit_t *u, tmlrt_cx_t *cx) {
+    moving_t     *m = u->arg;
+    tmlrt_waker_t waker = {u, &nop_vtable};
+    tmlrt_cx_t    foreign = {&waker, NULL, {NULL, NULL}};
+    (void)cx;
+    tmlrt_op_notified(&m->op, &m->never);
+    tmlrt_op_deadline(&m->op, tmlrt_now(NULL) + 3600 * TMLRT_S);
+    require(tmlrt_op_poll(&m->op, &foreign) == TMLRT_PENDING);
+    return TMLRT_READY;
+}
+
+static void an_armed_timer_stays_with_its_clock(void **state) {
+    (void)state;
+    tally_t          tally = {0};
+    moving_t         m = {.op = TMLRT_OP_INIT, .never = TMLRT_NOTIFY_INIT};
+    tmlrt_runtime_t *own = runtime_multi(1);
+    assert_int_equal(unit_run(own, &tally, body_begins, &m), 0);
+    assert_int_equal(tmlrt_op_poll(&m.op, &(tmlrt_cx_t){.waker = &nop_waker}), TMLRT_PENDING);
+    assert_int_equal(tmlrt_op_cancel(&m.op), TMLRT_OK);
+    assert_int_equal(tmlrt_op_result(&m.op), TMLRT_ECANCELED);
+    assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_arguments_are_refused),
@@ -473,6 +503,7 @@ int main(void) {
         cmocka_unit_test(a_future_that_was_not_started_is_still_the_callers),
         cmocka_unit_test(aborting_the_task_drops_its_inline_future),
         cmocka_unit_test(draining_ends_what_lies_in_the_range_and_nothing_else),
+        cmocka_unit_test(an_armed_timer_stays_with_its_clock),
         cmocka_unit_test(an_always_ready_operation_yields_now_and_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,30 @@ static void a_close_is_the_end_and_an_early_one_a_reset(void **state) {
     pair_end(&p, rt);
 }
 
+static void *writes_what_does_not_fit(void *arg) {
+    pair_t     *p = arg;
+    static char out[5000];
+    require(tmlrt_write_until(p->client, out, sizeof out, tmlrt_now(NULL) + 60 * TMLRT_S) ==
+            sizeof out);
+    return NULL;
+}
+
+/* What nobody will read any more needs no room. */
+static void a_read_half_that_is_shut_lets_the_writer_go_on(void **state) {
+    (void)state;
+    tmlrt_network_t n = calm();
+    n.buffer = 1000;
+    tmlrt_runtime_t *rt = simulated(1, &n);
+    pair_t           p = pair_on(rt, "127.0.0.1:0");
+    tmlrt_task_t    *task;
+    assert_int_equal(tmlrt_go(rt, writes_what_does_not_fit, &p, NULL, &task), TMLRT_OK);
+    assert_int_equal(tmlrt_sleep(TMLRT_S), TMLRT_OK); /* it waits */
+    assert_int_equal(tmlrt_sock_shutdown(p.server, TMLRT_SHUT_READ), TMLRT_OK);
+    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
+    tmlrt_task_release(task);
+    pair_end(&p, rt);
+}
+
 static int connect_to(tmlrt_runtime_t *rt, const char *text, int64_t deadline, tmlrt_sock_t **s) {
     tmlrt_addr_t addr = addr_of(text);
     return tmlrt_connect_until(rt, &addr, NULL, s, deadline);
@@ -535,6 +559,7 @@ int main(void) {
         cmocka_unit_test(bytes_go_both_ways_and_take_their_time),
         cmocka_unit_test(a_stream_keeps_its_order),
         cmocka_unit_test(a_close_is_the_end_and_an_early_one_a_reset),
+        cmocka_unit_test(a_read_half_that_is_shut_lets_the_writer_go_on),
         cmocka_unit_test(addresses_are_taken_refused_and_cut_off),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(the_environment_alone_can_ask_for_it),

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,6 +104,37 @@ static void a_fixed_peer_needs_no_address(void **state) {
     tmlrt_sock_release(sa);
     tmlrt_sock_release(sb);
     tmlrt_sock_release(sc);
+}
+
+static void a_socket_without_its_peer_keeps_its_port(void **state) {
+    (void)state;
+    skip_under_wine("it loses the port with the peer, and takes no other bind");
+    static const char *const hosts[] = {"127.0.0.1:0", ":0", "[::1]:0"};
+    for (int i = 0; i < 3; i++) {
+        tmlrt_addr_t  a, b, c, local, to;
+        char          buf[8];
+        tmlrt_sock_t *sa = open_on(hosts[i], &a), *sb = open_on(hosts[i / 2 * 2], &b);
+        tmlrt_sock_t *sc = open_on(hosts[i / 2 * 2], &c);
+        if (sa == NULL && i == 2) continue; /* no IPv6 here */
+        assert_int_equal(tmlrt_udp_connect(sa, &b), TMLRT_OK);
+        assert_int_equal(tmlrt_udp_connect(sa, NULL), TMLRT_OK);
+        assert_int_equal(tmlrt_udp_connect(sa, NULL), TMLRT_OK); /* there is none */
+        assert_int_equal(tmlrt_sock_local_addr(sa, &local), TMLRT_OK);
+        assert_int_equal(local.length_, a.length_);
+        assert_memory_equal(local.storage_, a.storage_, a.length_);
+        to = a;
+        if (i == 1) { /* of any address: by the loopback */
+            char text[32];
+            snprintf(text, sizeof text, "127.0.0.1:%d", tmlrt_addr_port(&a));
+            assert_int_equal(tmlrt_addr_parse(&to, text), TMLRT_OK);
+        }
+        assert_int_equal(tmlrt_send_to(sc, "third", 5, &to), 5);
+        assert_int_equal(
+            tmlrt_recv_from_until(sa, buf, sizeof buf, NULL, tmlrt_now(rt) + 10 * TMLRT_S), 5);
+        tmlrt_sock_release(sa);
+        tmlrt_sock_release(sb);
+        tmlrt_sock_release(sc);
+    }
 }
 
 static void a_refused_datagram_is_told_to_the_next_call(void **state) {
@@ -238,6 +270,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_datagram_comes_whole_with_its_sender, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_too_long_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fixed_peer_needs_no_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_socket_without_its_peer_keeps_its_port, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_datagram_is_told_to_the_next_call, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_server_answers_many_clients, setup, teardown),

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -200,6 +202,120 @@ static void threads_wait_for_the_queue_as_well(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
 }
 
+/* One byte with a descriptor, then two without: a read stops between them. */
+static void raw_send_with_descriptor(int fd) {
+    char            one = 'a', room[CMSG_SPACE(sizeof(int))] = "";
+    struct iovec    piece = {&one, 1};
+    struct msghdr   m = {.msg_iov = &piece, .msg_iovlen = 1};
+    struct cmsghdr *c;
+    m.msg_control = room;
+    m.msg_controllen = sizeof room;
+    c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    require(sendmsg(fd, &m, 0) == 1);
+    raw_send(fd, "bc", 2);
+}
+
+/* The ways to read what came in two parts, with one event for both: a wait for another would never
+ * end. */
+static void reads_all_of_it(tmlrt_runtime_t *own, tmlrt_sock_t *sock, int peer) {
+    char    buf[8];
+    int64_t end = tmlrt_now(own) + 10 * TMLRT_S;
+    raw_send_with_descriptor(peer);
+    assert_int_equal(tmlrt_read_until(sock, buf, sizeof buf, end), 1);
+    assert_int_equal(tmlrt_read_until(sock, buf, sizeof buf, end), 2);
+    assert_memory_equal(buf, "bc", 2);
+    raw_send_with_descriptor(peer);
+    assert_int_equal(tmlrt_read_exact_until(sock, buf, 3, end), 3);
+    assert_memory_equal(buf, "abc", 3);
+    raw_send_with_descriptor(peer);
+    size_t got = 0;
+    while (got < 3 && tmlrt_now(own) < end) {
+        drive(own);
+        int64_t n = tmlrt_try_read(sock, buf + got, sizeof buf - got);
+        if (n > 0) got += (size_t)n;
+    }
+    assert_int_equal(got, 3);
+    assert_memory_equal(buf, "abc", 3);
+}
+
+static void a_passed_descriptor_hides_nothing_behind_it(void **state) {
+    (void)state;
+    tmlrt_runtime_t *own = runtime_current_thread();
+    tmlrt_addr_t     addr;
+    tmlrt_sock_t    *listener = NULL, *sock = NULL;
+    assert_int_equal(tmlrt_addr_unix(&addr, path), TMLRT_OK);
+    assert_int_equal(tmlrt_unix_listen(own, &addr, NULL, &listener), TMLRT_OK);
+    int peer = raw_connect(&addr);
+    assert_int_equal(tmlrt_accept(listener, &sock), TMLRT_OK);
+    reads_all_of_it(own, sock, peer);
+    tmlrt_sock_release(sock);
+    tmlrt_sock_release(listener);
+    close(peer);
+    assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
+}
+
+static void nor_does_it_on_a_connected_socket(void **state) {
+    (void)state;
+    tmlrt_runtime_t *own = runtime_current_thread();
+    tmlrt_addr_t     addr;
+    tmlrt_sock_t    *sock = NULL;
+    assert_int_equal(tmlrt_addr_unix(&addr, path), TMLRT_OK);
+    int listener = raw_listen(&addr, 8);
+    assert_int_equal(tmlrt_connect(own, &addr, NULL, &sock), TMLRT_OK);
+    int peer = accept(listener, NULL, NULL);
+    assert_true(peer >= 0);
+    reads_all_of_it(own, sock, peer);
+    tmlrt_sock_release(sock);
+    close(peer);
+    close(listener);
+    assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
+}
+
+/* Each read ends at a descriptor, so that it takes many to fill the buffer. */
+static void a_long_read_gives_others_their_turn(void **state) {
+    enum { PARTS = 50 };
+    (void)state;
+    tmlrt_runtime_t *own = runtime_current_thread();
+    tmlrt_addr_t     addr;
+    tmlrt_sock_t    *listener = NULL, *sock = NULL;
+    tmlrt_op_t       op = TMLRT_OP_INIT;
+    char             buf[3 * PARTS];
+    int              polls = 1;
+    assert_int_equal(tmlrt_addr_unix(&addr, path), TMLRT_OK);
+    assert_int_equal(tmlrt_unix_listen(own, &addr, NULL, &listener), TMLRT_OK);
+    int peer = raw_connect(&addr);
+    assert_int_equal(tmlrt_accept(listener, &sock), TMLRT_OK);
+    for (int i = 0; i < PARTS; i++)
+        raw_send_with_descriptor(peer);
+    drive(own);
+    tmlrt_op_read_exact(&op, sock, buf, sizeof buf);
+    while (start(&op) == 1) { /* it goes on without another event */
+        polls++;
+        assert_true(polls <= PARTS);
+    }
+    assert_int_equal(tmlrt_op_result(&op), sizeof buf);
+    assert_true(polls > 1);
+    for (int i = 0; i < PARTS; i++)
+        assert_memory_equal(buf + 3 * i, "abc", 3);
+    /* Between two of its polls it can be cancelled, and the bytes are told. */
+    for (int i = 0; i < PARTS; i++)
+        raw_send_with_descriptor(peer);
+    drive(own);
+    tmlrt_op_read_exact(&op, sock, buf, sizeof buf);
+    assert_int_equal(start(&op), 1);
+    tmlrt_op_cancel(&op);
+    assert_int_equal(finish(&op), TMLRT_ECANCELED);
+    assert_true(tmlrt_op_transferred(&op) > 0);
+    tmlrt_sock_release(sock);
+    tmlrt_sock_release(listener);
+    close(peer);
+    assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
+}
+
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_addr_t        addr, inet = loopback();
@@ -220,9 +336,11 @@ static void bad_arguments_are_refused(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(addresses_are_text_and_back),        T(bytes_go_through_a_path),
-        T(bytes_go_through_an_abstract_name),  T(a_full_queue_is_waited_for),
-        T(threads_wait_for_the_queue_as_well), T(bad_arguments_are_refused),
+        T(addresses_are_text_and_back),         T(bytes_go_through_a_path),
+        T(bytes_go_through_an_abstract_name),   T(a_full_queue_is_waited_for),
+        T(threads_wait_for_the_queue_as_well),  T(a_passed_descriptor_hides_nothing_behind_it),
+        T(a_long_read_gives_others_their_turn), T(nor_does_it_on_a_connected_socket),
+        T(bad_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

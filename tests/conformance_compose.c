@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "support/conformance.h"
 #include "support/net.h"
-#include "support/reactors.h"
 #include "support/threads.h"
 
 typedef struct world {
@@ -128,8 +128,5 @@ int main(void) {
         cmocka_unit_test(a_set_with_a_winner_wakes_who_polled_it_last),
         cmocka_unit_test(a_cancelled_future_wakes_who_polled_it_last),
     };
-    int failed = 0;
-    while (reactor_next())
-        failed += cmocka_run_group_tests_name(reactor_name(), tests, NULL, NULL);
-    return failed;
+    RUN_ON_EACH_REACTOR(tests);
 }

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
+#include "support/conformance.h"
 #include "support/skip.h"
 #include "support/net.h"
-#include "support/reactors.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -206,8 +206,5 @@ int main(void) {
         cmocka_unit_test(a_cancel_loses_no_datagram_and_no_byte),
         cmocka_unit_test(a_close_ends_what_is_in_flight),
     };
-    int failed = 0;
-    while (reactor_next())
-        failed += cmocka_run_group_tests_name(reactor_name(), tests, NULL, NULL);
-    return failed;
+    RUN_ON_EACH_REACTOR(tests);
 }

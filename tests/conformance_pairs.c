@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
+#include "support/conformance.h"
 #include "support/kinds.h"
 #include "support/net.h"
 #include "support/random.h"
-#include "support/reactors.h"
 #include "support/threads.h"
 
 enum { FIRST_READY, SECOND_READY, CANCELLED, DEADLINES, CASES };
@@ -128,8 +128,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_and_all_over_every_pair_of_kinds),
     };
-    int failed = 0;
-    while (reactor_next())
-        failed += cmocka_run_group_tests_name(reactor_name(), tests, NULL, NULL);
-    return failed;
+    RUN_ON_EACH_REACTOR(tests);
 }

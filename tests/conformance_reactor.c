@@ -16,36 +16,11 @@
 
 #include <cmocka.h>
 
+#include "support/conformance.h"
 #include "support/net.h"
-#include "support/reactors.h"
 #include "support/threads.h"
 
 enum { BIG = 4 * 1024 * 1024 };
-
-typedef struct fixture {
-    tmlrt_runtime_t *rt;
-    tmlrt_sock_t    *sock; /* ours */
-    int              peer; /* the other end, raw and blocking */
-    tmlrt_op_t       op, op2;
-} fixture_t;
-
-static int setup(void **state) {
-    fixture_t *f = calloc(1, sizeof *f);
-    require(f != NULL);
-    f->rt = reactor_runtime();
-    f->sock = sock_and_peer(f->rt, &f->peer);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    fixture_t *f = *state;
-    tmlrt_sock_release(f->sock);
-    if (f->peer >= 0) close(f->peer);
-    require(tmlrt_runtime_destroy(f->rt) == TMLRT_OK);
-    free(f);
-    return 0;
-}
 
 static void fill(unsigned char *p, size_t size) {
     for (size_t i = 0; i < size; i++)
@@ -437,7 +412,7 @@ static void tries_work_without_an_operation(void **state) {
     assert_int_equal(n, 0);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown(test, stream_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -467,8 +442,5 @@ int main(void) {
         T(the_first_of_two_reads_wins),
         T(tries_work_without_an_operation),
     };
-    int failed = 0;
-    while (reactor_next())
-        failed += cmocka_run_group_tests_name(reactor_name(), tests, NULL, NULL);
-    return failed;
+    RUN_ON_EACH_REACTOR(tests);
 }

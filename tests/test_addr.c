@@ -117,12 +117,25 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(tmlrt_addr_format(&addr, text, 13), 12);
 }
 
+/* Only another program makes one, byte by byte. */
+static void a_nul_in_an_abstract_name_hides_nothing(void **state) {
+    (void)state;
+    tmlrt_addr_t       addr;
+    char               text[128];
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    memcpy(un.sun_path, "\0one\0two", 8);
+    tmlrt__addr_set(&addr, &un, offsetof(struct sockaddr_un, sun_path) + 8);
+    assert_int_equal(tmlrt_addr_format(&addr, text, sizeof text), 13);
+    assert_string_equal(text, "unix:@one@two");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_parsed_formats_the_same),
         cmocka_unit_test(no_host_is_any_ipv4_address),
         cmocka_unit_test(zones_are_names_or_numbers),
         cmocka_unit_test(what_is_no_address_is_refused_and_changes_nothing),
+        cmocka_unit_test(a_nul_in_an_abstract_name_hides_nothing),
         cmocka_unit_test(bad_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

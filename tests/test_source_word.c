@@ -89,6 +89,18 @@ static void after_a_hangup_only_an_empty_socket_clears(void **state) {
     assert_int_equal(tmlrt__sw_arm(&w, &seen, &op, true), TMLRT__SW_IS_WAITING);
 }
 
+/* Of a socket whose call looks without a lock: see source_word.h. */
+static void where_each_event_counts_none_is_dropped(void **state) {
+    (void)state;
+    tmlrt__source_word_t w;
+    for (int counts = 0; counts < 2; counts++) {
+        fresh(&w, TMLRT__SW_READY | (counts ? TMLRT__SW_COUNTS : 0));
+        uint64_t before = tmlrt__load_relaxed(&w.bits);
+        assert_null(tmlrt__sw_event(&w, GENERATION, TMLRT__SW_READY));
+        assert_int_equal(before != tmlrt__load_relaxed(&w.bits), counts);
+    }
+}
+
 static void an_event_takes_the_waiter_once(void **state) {
     (void)state;
     tmlrt__source_word_t w;
@@ -323,6 +335,7 @@ int main(void) {
         cmocka_unit_test(a_short_transfer_clears_what_is_believed),
         cmocka_unit_test(an_event_since_keeps_what_is_believed),
         cmocka_unit_test(after_a_hangup_only_an_empty_socket_clears),
+        cmocka_unit_test(where_each_event_counts_none_is_dropped),
         cmocka_unit_test(an_event_takes_the_waiter_once),
         cmocka_unit_test(a_cancel_is_definite_while_armed),
         cmocka_unit_test(close_and_stop_take_the_waiter),

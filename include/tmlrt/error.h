@@ -3,6 +3,7 @@
  * tmlrt/error.h: the errors. A function returns 0 or a negative TMLRT_E*; a count is an int64_t,
  * negative on error. The numbers are the same on every platform and never change; what the
  * operating system says (errno, WSAGetLastError, NTSTATUS) is mapped to them in one table.
+ * TMLRT_EFOREIGN is reserved: handles are used from every runtime's tasks, and nothing says it now.
  */
 #ifndef TMLRT_ERROR_H
 #define TMLRT_ERROR_H

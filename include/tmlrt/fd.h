@@ -3,7 +3,10 @@
  * tmlrt/fd.h: readiness of descriptors that other libraries own (libpq, c-ares, libcurl, hiredis,
  * OpenSSL). The descriptor stays theirs: libtmlrt never reads, writes or closes it. A wait is
  * level-triggered and one shot: it is ready when the descriptor is ready now or becomes so. Any
- * number of waits may be in flight on one registration.
+ * number of waits may be in flight on one registration. It may be ready although the descriptor is
+ * not (any more): another wait's reader was faster, or what came was withdrawn. So what is done then
+ * must not block: the descriptor is in non-blocking mode, and one that would block is waited for
+ * again.
  */
 #ifndef TMLRT_FD_H
 #define TMLRT_FD_H

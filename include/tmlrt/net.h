@@ -29,7 +29,8 @@ typedef struct tmlrt_addr {
  * what tmlrt_addr_unix takes into *addr. No names are looked up. Errors: TMLRT_EINVAL (then *addr is untouched). Threads: any. */
 TMLRT_API int tmlrt_addr_parse(tmlrt_addr_t *addr, const char *text);
 
-/* Writes the address as text, as parse reads it, NUL-terminated, to text[size].
+/* Writes the address as text, as parse reads it, NUL-terminated, to text[size]. (Bytes of an abstract
+ * Unix name that are NUL become '@': such a name, of another program, cannot be parsed.)
  * Returns its length without the NUL. Errors: TMLRT_EINVAL (no address, or an unknown family),
  * TMLRT_EOVERFLOW (does not fit; 72 bytes always suffice for IP, 128 for any). Threads: any. */
 TMLRT_API int tmlrt_addr_format(const tmlrt_addr_t *addr, char *text, size_t size);
@@ -115,7 +116,9 @@ TMLRT_API int64_t tmlrt_try_write(tmlrt_sock_t *sock, const void *buf, size_t si
 /* The same as calls, with one name for fibers and threads: each tries at once, and where that would
  * have to wait it suspends the fiber or blocks the thread until the end, or until `deadline`
  * (absolute, on tmlrt_now; TMLRT_NEVER: none). What they return is the operation's result. Where it
- * matters how much of a write had gone out before its error, use the operation.
+ * matters how much of a write had gone out before its error, use the operation; so also where a read
+ * goes on after tmlrt_read_exact failed (a deadline, a cancel): the bytes that had come are in the
+ * buffer, are not counted, and are not read again.
  * Suspends. Errors: those of the operation; TMLRT_EDEADLK inside a stackless poll, a drop or a
  * hook; TMLRT_ETIMEDOUT; TMLRT_ECANCELED in a fiber that was asked to end. */
 TMLRT_API int64_t tmlrt_read(tmlrt_sock_t *sock, void *buf, size_t size);
@@ -167,9 +170,11 @@ TMLRT_API int tmlrt_sock_peer_addr(tmlrt_sock_t *sock, tmlrt_addr_t *addr);
 #define TMLRT_SOCK_KEEPALIVE   2 /* 0 or 1 */
 #define TMLRT_SOCK_SEND_BUFFER 3 /* bytes */
 #define TMLRT_SOCK_RECV_BUFFER 4 /* bytes */
-#define TMLRT_SOCK_LINGER      5 /* seconds; negative: off; 0: close resets the connection */
+#define TMLRT_SOCK_LINGER      5 /* negative: off; 0: close resets the connection */
 
-/* Sets an option. Threads: any. Errors: TMLRT_EINVAL, TMLRT_ECLOSED and others of the system. */
+/* Sets an option. A linger of some seconds is TMLRT_ENOTSUP: the close would block its thread for so
+ * long. What it is for is done by a half-close and a read until the end of the stream.
+ * Threads: any. Errors: TMLRT_EINVAL, TMLRT_ENOTSUP, TMLRT_ECLOSED and others of the system. */
 TMLRT_API int tmlrt_sock_set(tmlrt_sock_t *sock, int option, int64_t value);
 
 TMLRT_END_DECLS

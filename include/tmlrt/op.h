@@ -51,8 +51,8 @@ TMLRT_API int tmlrt_op_deadline(tmlrt_op_t *op, int64_t abs_ns);
 
 /* Starts or checks the operation. TMLRT_READY: it ended, see tmlrt_op_result (polled again before
  * it is prepared anew, it stays READY). TMLRT_PENDING: the context's waker will be woken; a later
- * poll may bring another waker. An operation that is ready again and again eventually says PENDING
- * once, having woken the task, so that others get their turn.
+ * poll may bring another waker. An operation that is ready again and again, or goes on and on,
+ * eventually says PENDING once, having woken the task, so that others get their turn.
  * Threads: the task that owns the operation, inside its poll; outside of tasks one thread at a time
  * (cx->task is NULL then, and the waker is the caller's own).
  * Errors: TMLRT_EINVAL for NULL arguments (everything else is told by the result). */

@@ -34,7 +34,7 @@ TMLRT_API int tmlrt_udp_open(tmlrt_runtime_t *rt, const tmlrt_addr_t *addr,
                              const tmlrt_udp_options_t *options, tmlrt_sock_t **sock);
 
 /* Fixes the peer: datagrams of others are not received, and send_to takes NULL. `addr` NULL: any
- * peer again. Threads: any. Errors: TMLRT_EINVAL, TMLRT_ECLOSED and others of the system. */
+ * peer again; the address that the socket was bound to stays. Threads: any. Errors: TMLRT_EINVAL, TMLRT_ECLOSED and others of the system. */
 TMLRT_API int tmlrt_udp_connect(tmlrt_sock_t *sock, const tmlrt_addr_t *addr);
 
 /* Prepares `op` to send one datagram of `size` bytes (may be 0) to `to`, or to the fixed peer

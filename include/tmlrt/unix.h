@@ -15,7 +15,7 @@ TMLRT_BEGIN_DECLS
 /* Makes the address of a path in the file system or, on Linux, of an abstract name: '@' and the
  * name (a path that begins with '@' is written "./@..."). tmlrt_addr_parse reads the same behind
  * "unix:", and tmlrt_addr_format writes it. Threads: any. Errors: TMLRT_EINVAL (NULL or empty),
- * TMLRT_EOVERFLOW (more than 107 bytes), TMLRT_ENOTSUP (no abstract names here); then *addr is
+ * TMLRT_EOVERFLOW (more than 107 bytes; 103 on macOS and the BSDs), TMLRT_ENOTSUP (no abstract names here); then *addr is
  * untouched. */
 TMLRT_API int tmlrt_addr_unix(tmlrt_addr_t *addr, const char *path);
 

@@ -124,6 +124,9 @@ void tmlrt__driver_destroy(tmlrt__driver_t *d, bool forked);
 
 /* Shutdown: ends every pending and later accept on this driver's listeners with ESHUTDOWN. */
 void tmlrt__driver_stop_accepts(tmlrt__driver_t *d);
+/* Destroy, first of all and for each driver of the host: waits for the threads that are inside
+ * (source.h), and lets nobody in any more. So what is done to one driver may make use of all. */
+void tmlrt__driver_bar(tmlrt__driver_t *d);
 /* Destroy: closes every source that is still open; handles stay valid until released. Nothing of
  * this driver is in flight any more. `forked`: only the descriptors. */
 void tmlrt__driver_close_sources(tmlrt__driver_t *d, bool forked);

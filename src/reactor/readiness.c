@@ -20,7 +20,8 @@
 #define READINESS__CALL_MAX ((size_t)1 << 30)
 /* A connection that died in the queue is passed over; so many in one try, then it is told. */
 #define READINESS__ABORTED_MAX 64
-#define READINESS__ACCEPT_REST (INT64_C(50) * 1000 * 1000)
+/* So many tries in one poll, then others have their turn: a peer may send as fast as we read. */
+#define READINESS__TRIES_MAX 32
 
 _Static_assert(sizeof(tmlrt_iovec_t) == sizeof(struct iovec) &&
                    offsetof(tmlrt_iovec_t, base) == offsetof(struct iovec, iov_base) &&
@@ -220,8 +221,7 @@ static bool readiness__of_the_connection(int sys) {
 static tmlrt__try_t readiness__accept_failed(tmlrt__op_t *op, tmlrt__source_t *s, int error) {
     if (error == TMLRT_EMFILE || error == TMLRT_ENFILE || error == TMLRT_ENOBUFS ||
         error == TMLRT_ENOMEM) {
-        tmlrt__host_t *host = tmlrt__source_host(s);
-        tmlrt__store_relaxed(&s->accept_after, host->ops->now(host) + READINESS__ACCEPT_REST);
+        tmlrt__source_rest(s);
     }
     return readiness__ends(op, error);
 }
@@ -336,14 +336,22 @@ static int32_t readiness__finish(tmlrt__source_t *s, tmlrt__source_word_t *w, tm
     return TMLRT_READY;
 }
 
+/* Claim held, not armed: ends the poll; the next one goes on. */
+static int32_t readiness__yields(tmlrt__op_t *op) {
+    tmlrt__op_arm(op, TMLRT__OP_SRC_ARMED);
+    tmlrt__wake_run(tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED));
+    return TMLRT_PENDING;
+}
+
 /* Claim held, not armed, `is` and `seen` just read off the word. */
 static int32_t readiness__run(tmlrt__op_t *op, tmlrt__sw_is_t is, uint64_t seen) {
     tmlrt__source_t      *s = tmlrt__io_source(op);
     tmlrt__source_word_t *w = &s->word[tmlrt__io_class(op)->dir];
-    for (;;) {
+    for (int tries = 0;;) {
         bool drained = true;
         if (is >= TMLRT__SW_IS_STOPPED) return readiness__turned_away(op, is);
         if (seen & TMLRT__SW_READY) {
+            if (tries++ == READINESS__TRIES_MAX) return readiness__yields(op);
             tmlrt__try_t tried = tmlrt__readiness_try(op, s);
             if (tried <= TMLRT__TRY_END_SHORT) return readiness__finish(s, w, tried, seen);
             if (tried == TMLRT__TRY_MORE) {

@@ -34,8 +34,9 @@
 
 /* op->u.io.u.backend: 0 and 1 are the link, 2 is DONE, 3 is */
 #define SIM__STATE  3
-#define SIM__DELAY  ((uint64_t)0xff)   /* waits left; who reaps */
-#define SIM__REASON ((uint64_t)0xff00) /* under the latch: -TMLRT_E* of the cancel, or 0 */
+#define SIM__DELAY  ((uint64_t)0xff)    /* waits left; who reaps */
+#define SIM__REASON ((uint64_t)0xff00)  /* under the latch: -TMLRT_E* of the cancel, or 0 */
+#define SIM__FIRED  ((uint64_t)1 << 16) /* it has its result */
 
 typedef struct sim__driver {
     tmlrt__driver_t  base;
@@ -76,6 +77,7 @@ static int sim__create(tmlrt__driver_t **out, tmlrt__host_t *host, uint32_t inde
 
 static void sim__fire(tmlrt__op_t *op, int64_t result) {
     op->result = result;
+    op->u.io.u.backend[SIM__STATE] = SIM__FIRED;
     tmlrt__wake_run(tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED));
 }
 
@@ -119,9 +121,10 @@ static int32_t sim__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 }
 
 static int32_t sim__cancel(tmlrt__op_t *op, int reason) {
-    uint32_t ctl = tmlrt__op_ctl(op);
-    if ((ctl & TMLRT__OP_SRC_ARMED) == 0)
-        return tmlrt__io_end(op, (ctl & TMLRT__OP_SRC_FIRED) != 0 ? op->result : reason);
+    if ((tmlrt__op_ctl(op) & TMLRT__OP_SRC_ARMED) == 0) {
+        bool fired = (op->u.io.u.backend[SIM__STATE] & SIM__FIRED) != 0;
+        return tmlrt__io_end(op, fired ? op->result : reason);
+    }
     sim__driver_t *d = sim__of(tmlrt__io_source(op)->driver);
     tmlrt__latch_lock(&d->latch);
     op->u.io.u.backend[SIM__STATE] &= ~SIM__REASON;

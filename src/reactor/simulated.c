@@ -492,6 +492,13 @@ static int64_t net__accept(tmlrt__source_t *s) {
     return TMLRT_EAGAIN;
 }
 
+/* What `e` (or NULL) sends has room again. */
+static void net__tell_room(net__driver_t *d, net__end_t *e) {
+    if (e == NULL || !e->waits_for_room) return;
+    e->waits_for_room = false;
+    net__tell_own(d, e, &e->soon, net__now(d) + net__delay(d), TMLRT__EVENT_WRITE);
+}
+
 static int64_t net__recv(const tmlrt__source_t *s, void *buf, size_t size) {
     net__driver_t *d = net__of_source(s);
     net__end_t    *e = net__end(s);
@@ -511,10 +518,7 @@ static int64_t net__recv(const tmlrt__source_t *s, void *buf, size_t size) {
     if (done == 0) return more && seg->fin ? 0 : TMLRT_EAGAIN;
     /* What was cut short goes on by an event. */
     if (more && done < size) net__tell_own(d, e, &e->soon, net__now(d), TMLRT__EVENT_READ);
-    if (e->peer != NULL && e->peer->waits_for_room) {
-        e->peer->waits_for_room = false;
-        net__tell_own(d, e->peer, &e->peer->soon, net__now(d) + net__delay(d), TMLRT__EVENT_WRITE);
-    }
+    net__tell_room(d, e->peer);
     tmlrt__chance_note(d->chance, done);
     return (int64_t)done;
 }
@@ -557,6 +561,7 @@ static int net__shutdown(const tmlrt__source_t *s, int how) {
     if (how != TMLRT_SHUT_WRITE && !e->no_read) {
         e->no_read = true;
         net__tell_own(d, e, &e->soon, net__now(d), TMLRT__EVENT_READ);
+        net__tell_room(d, e->peer); /* from now on it is thrown away */
     }
     return TMLRT_OK;
 }

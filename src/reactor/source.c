@@ -17,6 +17,9 @@
 #define TABLE__FIRST  64u
 #define TABLE__CHUNKS 23u
 
+/* A listener that ran out of descriptors or memory. */
+#define SOURCE__REST_NS (INT64_C(50) * 1000 * 1000)
+
 #define KEY__HOOKED ((uint64_t)1 << 31)
 #define KEY__INDEX  ((uint64_t)KEY__HOOKED - 1)
 
@@ -27,6 +30,7 @@ struct tmlrt__source_table {
     tmlrt_allocator_t             mem;             /* constant */
     uint32_t                      fork_generation; /* constant */
     tmlrt__atomic_u32             refs;            /* the driver, and each slot in use */
+    tmlrt__pins_t                 visitors; /* who is between enter and leave; closed: barred */
     tmlrt__pins_t                 drivers; /* uses of the driver by detaching; closed: it is gone */
     tmlrt__latch_t                latch;   /* guards the fields below and `used` of the slots */
     bool                          stopped; /* listeners are stopped, new ones too */
@@ -110,15 +114,33 @@ int tmlrt__source_table_create(tmlrt__source_table_t **out, tmlrt__driver_t *d) 
     t->mem = *mem;
     t->fork_generation = d->host->fork_generation;
     tmlrt__atomic_make(&t->refs, 1);
+    tmlrt__pins_init(&t->visitors);
     tmlrt__pins_init(&t->drivers);
     *out = t;
     return TMLRT_OK;
 }
 
-void tmlrt__source_table_orphan(tmlrt__source_table_t *t) {
-    if (tmlrt__pins_close(&t->drivers)) return;
-    while (!tmlrt__pins_idle(&t->drivers)) /* each is inside one system call */
+bool tmlrt__source_table_enter(tmlrt__source_table_t *t) {
+    return tmlrt__pins_enter(&t->visitors);
+}
+
+void tmlrt__source_table_leave(tmlrt__source_table_t *t) {
+    tmlrt__pins_leave(&t->visitors);
+}
+
+/* Lets nobody enter, and waits for who is inside: each is about a system call or two. */
+static void table__end_pins(tmlrt__pins_t *p) {
+    if (tmlrt__pins_close(p)) return;
+    while (!tmlrt__pins_idle(p))
         tmlrt__latch_relax();
+}
+
+void tmlrt__driver_bar(tmlrt__driver_t *d) {
+    table__end_pins(&d->table->visitors);
+}
+
+void tmlrt__source_table_orphan(tmlrt__source_table_t *t) {
+    table__end_pins(&t->drivers);
 }
 
 void tmlrt__source_table_unref(tmlrt__source_table_t *t) {
@@ -135,8 +157,11 @@ void tmlrt__source_table_unref(tmlrt__source_table_t *t) {
 
 /* Latch held: makes the slot the home of a new source. */
 static void source__move_in(tmlrt__source_t *s, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                            uint32_t ready, const tmlrt__source_hooks_t *hooks) {
-    uint64_t stopped = kind == TMLRT__SOURCE_LISTENER && s->table->stopped ? TMLRT__SW_STOPPED : 0;
+                            uint32_t flags, const tmlrt__source_hooks_t *hooks) {
+    uint64_t always = kind == TMLRT__SOURCE_LISTENER && s->table->stopped ? TMLRT__SW_STOPPED : 0;
+    if ((flags & TMLRT__READ_STOPS) != 0) always |= TMLRT__SW_HUP;
+    if (kind == TMLRT__SOURCE_LISTENER || kind == TMLRT__SOURCE_DATAGRAM)
+        always |= TMLRT__SW_COUNTS;
     s->driver = d;
     s->fd = fd;
     s->hooks = hooks;
@@ -144,18 +169,19 @@ static void source__move_in(tmlrt__source_t *s, tmlrt__driver_t *d, uint32_t kin
     s->backend = NULL;
     s->kind = (uint8_t)kind;
     s->attached = 0;
+    s->stops = (uint8_t)(flags & TMLRT__READ_STOPS);
     tmlrt__store_relaxed(&s->accept_after, 0);
     s->generation++;
     tmlrt__life_init(&s->life);
     for (uint32_t dir = 0; dir < 2; dir++)
         tmlrt__sw_init(&s->word[dir], s->generation,
-                       stopped | ((ready >> dir & 1) ? TMLRT__SW_READY : 0));
+                       always | ((flags >> dir & 1) ? TMLRT__SW_READY : 0));
     tmlrt__pins_init(&s->pins);
     s->used = 1;
 }
 
 int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                       uint32_t ready, const tmlrt__source_hooks_t *hooks) {
+                       uint32_t flags, const tmlrt__source_hooks_t *hooks) {
     tmlrt__source_table_t *t = d->table;
     for (;;) {
         tmlrt__latch_lock(&t->latch);
@@ -163,7 +189,7 @@ int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind,
         tmlrt__source_t *s = table__take(t);
         if (s != NULL) {
             tmlrt__fetch_add_relaxed(&t->refs, 1); /* the driver holds one: it is not 0 */
-            source__move_in(s, d, kind, fd, ready, hooks);
+            source__move_in(s, d, kind, fd, flags, hooks);
         }
         tmlrt__latch_unlock(&t->latch);
         if (s != NULL) {
@@ -255,6 +281,13 @@ static void source__tell_backend(tmlrt__source_t *s) {
     tmlrt__pins_leave(&t->drivers);
 }
 
+void tmlrt__source_shut(tmlrt__source_t *s) {
+    tmlrt__source_table_t *t = s->table;
+    if (t->cls->shut == NULL || !tmlrt__pins_enter(&t->drivers)) return;
+    t->cls->shut(t->driver, s);
+    tmlrt__pins_leave(&t->drivers);
+}
+
 bool tmlrt__source_close(tmlrt__source_t *s) {
     void             *waiter[2];
     tmlrt__sw_close_t found[2];
@@ -293,6 +326,13 @@ void tmlrt__source_unpin(tmlrt__source_t *s) {
 
 void tmlrt__source_unclaim(tmlrt__source_t *s, uint32_t dir) {
     if (tmlrt__sw_release(&s->word[dir])) tmlrt__source_end_half(s);
+}
+
+void tmlrt__source_rest(tmlrt__source_t *s) {
+    tmlrt__source_table_t *t = s->table;
+    if (!tmlrt__source_table_enter(t)) return;
+    tmlrt__store_relaxed(&s->accept_after, t->host->ops->now(t->host) + SOURCE__REST_NS);
+    tmlrt__source_table_leave(t);
 }
 
 /* ---- all sources of a driver ----------------------------------------------------------------- */
@@ -428,25 +468,55 @@ bool tmlrt__io_claim(tmlrt__op_t *op) {
     }
 }
 
+/* A readiness backend needs its driver for the attach of a connect alone; the others for all. */
 int32_t tmlrt__io_submit(tmlrt__op_t *op, tmlrt_cx_t *cx) {
+    tmlrt__source_table_t *t = tmlrt__io_source(op)->table;
     if (io__is_empty(op)) return tmlrt__io_end(op, 0);
-    return tmlrt__io_source(op)->table->cls->start(op, cx);
+    if (tmlrt__source_believes(tmlrt__io_source(op)) &&
+        tmlrt__io_class(op)->kind != TMLRT__IO_CONNECT)
+        return t->cls->start(op, cx);
+    if (!tmlrt__source_table_enter(t)) return tmlrt__io_end(op, TMLRT_ECANCELED);
+    int32_t answer = t->cls->start(op, cx);
+    tmlrt__source_table_leave(t);
+    return answer;
 }
 
 int32_t tmlrt__io_start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     return tmlrt__io_claim(op) ? tmlrt__io_submit(op, cx) : TMLRT_READY;
 }
 
+/* It is not armed, so where the driver goes a cancel files what it came to. */
 int32_t tmlrt__io_resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
-    return tmlrt__io_source(op)->table->cls->resume(op, cx);
+    tmlrt__source_table_t *t = tmlrt__io_source(op)->table;
+    if (tmlrt__source_believes(tmlrt__io_source(op))) return t->cls->resume(op, cx);
+    if (!tmlrt__source_table_enter(t)) return t->cls->cancel(op, TMLRT_ECANCELED);
+    int32_t answer = t->cls->resume(op, cx);
+    tmlrt__source_table_leave(t);
+    return answer;
 }
 
+/* Where the driver goes, its end fires what is armed. */
 int32_t tmlrt__io_cancel(tmlrt__op_t *op, int reason) {
-    return tmlrt__io_source(op)->table->cls->cancel(op, reason);
+    tmlrt__source_table_t *t = tmlrt__io_source(op)->table;
+    if (tmlrt__source_believes(tmlrt__io_source(op))) return t->cls->cancel(op, reason);
+    bool inside = tmlrt__source_table_enter(t);
+    if (!inside && (tmlrt__op_ctl(op) & TMLRT__OP_SRC_ARMED) != 0) return TMLRT_PENDING;
+    int32_t answer = t->cls->cancel(op, reason);
+    if (inside) tmlrt__source_table_leave(t);
+    return answer;
 }
 
 const tmlrt__host_t *tmlrt__io_about(const tmlrt__op_t *op) {
     return tmlrt__source_host(tmlrt__io_source(op));
+}
+
+tmlrt__host_t *tmlrt__io_lend(const tmlrt__op_t *op) {
+    tmlrt__source_table_t *t = tmlrt__io_source(op)->table;
+    return tmlrt__source_table_enter(t) ? t->host : NULL;
+}
+
+void tmlrt__io_give(const tmlrt__op_t *op) {
+    tmlrt__source_table_leave(tmlrt__io_source(op)->table);
 }
 
 int32_t tmlrt__io_end(tmlrt__op_t *op, int64_t result) {

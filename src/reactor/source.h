@@ -41,6 +41,12 @@
 #define TMLRT__DIR_READ  0u
 #define TMLRT__DIR_WRITE 1u
 
+/* Of a new source: that a call is worth trying in a direction, and that its reads may stop short of
+ * what is there. */
+#define TMLRT__READY_READ  (1u << TMLRT__DIR_READ)
+#define TMLRT__READY_WRITE (1u << TMLRT__DIR_WRITE)
+#define TMLRT__READ_STOPS  4u
+
 /* What an event says, whatever the backend. */
 #define TMLRT__EVENT_READ  1u
 #define TMLRT__EVENT_WRITE 2u
@@ -65,6 +71,7 @@ struct tmlrt__source {
     uint8_t                      kind;     /* constant for a tenant */
     uint8_t                      used;     /* under the table's latch */
     uint8_t                      attached; /* the opener; then the closer */
+    uint8_t                      stops;    /* constant for a tenant: TMLRT__READ_STOPS or 0 */
     tmlrt__driver_t             *driver;   /* as fd */
     const tmlrt__source_hooks_t *hooks;    /* the same; NULL for sockets */
     tmlrt__pins_t                pins;     /* any thread */
@@ -84,6 +91,11 @@ _Static_assert(sizeof(tmlrt__source_t) <= 128, "a slot has 64 bytes for what is 
 
 /* The table of a driver that was just made. */
 int tmlrt__source_table_create(tmlrt__source_table_t **out, tmlrt__driver_t *d);
+/* Until the leave the host, all its drivers and their tables stay: for threads that need not be the
+ * runtime's, and may be at work on a source of it while it is destroyed. A claim, a pin or a handle
+ * keeps the table for the enter. Short: no waiting inside. False: the host goes. */
+bool tmlrt__source_table_enter(tmlrt__source_table_t *t);
+void tmlrt__source_table_leave(tmlrt__source_table_t *t);
 /* The driver goes: waits for the detaches under way, later ones are left out. */
 void tmlrt__source_table_orphan(tmlrt__source_table_t *t);
 /* Gives up the driver's reference. */
@@ -91,10 +103,10 @@ void tmlrt__source_table_unref(tmlrt__source_table_t *t);
 
 /* ---- sources -------------------------------------------------------------------------------- */
 
-/* Takes a slot for `fd`, not attached yet; `ready` says for each direction (bit 1 << dir) that a
- * call is worth trying. The rest of the slot is the caller's, undefined. Errors: ENOMEM. */
+/* Takes a slot for `fd`, not attached yet; `flags`: TMLRT__READY_*, TMLRT__READ_STOPS. The rest of
+ * the slot is the caller's, undefined. Errors: ENOMEM. */
 int tmlrt__source_open(tmlrt__source_t **out, tmlrt__driver_t *d, uint32_t kind, int64_t fd,
-                       uint32_t ready, const tmlrt__source_hooks_t *hooks);
+                       uint32_t flags, const tmlrt__source_hooks_t *hooks);
 
 /* Closes a descriptor as a source of this kind would. */
 void tmlrt__source_close_fd(uint32_t kind, int64_t fd);
@@ -115,12 +127,15 @@ void tmlrt__source_release(tmlrt__source_t *s);
 /* True in a child forked since the driver was made; valid for every handle. */
 bool tmlrt__source_forked(const tmlrt__source_t *s);
 
-/* The host of its driver; may be used under a claim or pin, unless closed. */
+/* The host of its driver; it may be used between enter and leave. */
 tmlrt__host_t *tmlrt__source_host(const tmlrt__source_t *s);
 
 /* True where the direction words say what is believed (readiness backends); else they say nothing
  * about it, and a try always makes the call. */
 bool tmlrt__source_believes(const tmlrt__source_t *s);
+
+/* Tells the backend that the read half was shut down. */
+void tmlrt__source_shut(tmlrt__source_t *s);
 
 /* Its calls where it is no descriptor of the system; else NULL. */
 const tmlrt__sockets_t *tmlrt__source_sockets(const tmlrt__source_t *s);
@@ -134,6 +149,10 @@ void tmlrt__source_unclaim(tmlrt__source_t *s, uint32_t dir);
 
 /* Follow a release of source_word.h that said true. */
 void tmlrt__source_end_half(tmlrt__source_t *s);
+
+/* After a lack of descriptors or memory: no accept on the listener for a while (accept_after). Needs
+ * no claim, only that the slot stays. */
+void tmlrt__source_rest(tmlrt__source_t *s);
 
 /* ---- events --------------------------------------------------------------------------------- */
 
@@ -199,6 +218,8 @@ int32_t              tmlrt__io_start(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t              tmlrt__io_resume(tmlrt__op_t *op, tmlrt_cx_t *cx);
 int32_t              tmlrt__io_cancel(tmlrt__op_t *op, int reason);
 const tmlrt__host_t *tmlrt__io_about(const tmlrt__op_t *op);
+tmlrt__host_t       *tmlrt__io_lend(const tmlrt__op_t *op);
+void                 tmlrt__io_give(const tmlrt__op_t *op);
 
 /* For a backend's start and resume: gives up the claim and ends the operation with `result`. */
 int32_t tmlrt__io_end(tmlrt__op_t *op, int64_t result);

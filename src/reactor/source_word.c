@@ -93,7 +93,8 @@ void *tmlrt__sw_event(tmlrt__source_word_t *w, uint32_t generation, uint64_t fla
     uint64_t cur = tmlrt__load_relaxed(&w->bits);
     for (;;) {
         if (tmlrt__sw_generation(cur) != generation || (cur & TMLRT__SW_CLOSED)) return (void *)0;
-        if ((cur & flags) == flags && !(cur & TMLRT__SW_CLAIMED)) return (void *)0;
+        if ((cur & flags) == flags && !(cur & (TMLRT__SW_CLAIMED | TMLRT__SW_COUNTS)))
+            return (void *)0;
         uint64_t next =
             (cur & ~(SW__TICK_MASK | TMLRT__SW_ARMED)) | ((cur + SW__TICK) & SW__TICK_MASK) | flags;
         /* acquire: observes the waiter; pairs [SW-2] */

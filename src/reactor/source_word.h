@@ -8,8 +8,11 @@
  *     bits 0..7 flags | bits 8..31 tick | bits 32..63 generation
  *
  *   READY    a call is worth trying. A hint: what is believed since the last event.
- *   HUP      the stream ends or has urgent data: from now on a short transfer does not mean that
- *            nothing is left, so it does not clear READY. EAGAIN still does. Never cleared.
+ *   HUP      a short transfer does not mean that nothing is left, so it does not clear READY; EAGAIN
+ *            still does. From the start where reads may stop short (source.h), else once the stream
+ *            ends or has urgent data. Never cleared.
+ *   COUNTS   each event grows the tick, also one that would change nothing else: of listeners and
+ *            datagrams. Constant for a tenant.
  *   CLAIMED  one operation (or one try) is in progress; only its owner makes calls.
  *   ARMED    that operation sleeps; `waiter` is valid. Who clears ARMED has the waiter to himself.
  *   STOPPED  no new claims, waiters are told: a listener while the runtime shuts down.
@@ -19,10 +22,16 @@
  * that he loaded before the call; so an event between the call and the clearing is not lost. An
  * event that would change nothing but the tick is dropped when there is no claim: then nobody is
  * between a call and a clearing.
- * What an event tells of is not published here: the socket's own lock in the kernel orders it. Were
- * a call (after the claim, or after the word was read) before the arrival in that order, it would
- * come before the event, and the word could not have shown the event's doing, nor the event have
- * missed the claim.
+ * What an event tells of is not published here: the lock in the kernel under which it is added, and
+ * looked for by the call, orders it. Were a call (after the claim, or after the word was read) before
+ * the arrival in that order, it would come before the event, and the word could not have shown the
+ * event's doing, nor the event have missed the claim.
+ * Not so for accept(2) of TCP and recvmsg(2) of UDP: both look without the adder's lock whether the
+ * queue is empty. Then "claim, look" against "add, read the word" is store buffering: on AArch64 the
+ * look may come before the claim is seen, both find nothing, and the event is dropped. So there every
+ * event is a read-modify-write of the word (COUNTS). Either it finds the claim and grows the tick, or
+ * it comes before the claim, whose acquire then orders the look behind it; and what was added was
+ * seen by all before, because whoever brings the event has seen it (AArch64 is multi-copy atomic).
  * The generation is that of the slot's tenant: an event for a former one changes nothing.
  *
  *     claim --> READY? call --> release (all went), release_short, release_drained
@@ -44,6 +53,7 @@
 #define TMLRT__SW_ARMED   ((uint64_t)0x08)
 #define TMLRT__SW_STOPPED ((uint64_t)0x10)
 #define TMLRT__SW_CLOSED  ((uint64_t)0x20)
+#define TMLRT__SW_COUNTS  ((uint64_t)0x40)
 
 typedef struct tmlrt__source_word {
     tmlrt__atomic_u64 bits; /* any thread */
@@ -69,7 +79,7 @@ typedef enum {
     TMLRT__SW_CLOSE_ALREADY
 } tmlrt__sw_close_t;
 
-/* A fresh word for a new tenant of the slot; `flags` of READY and STOPPED. */
+/* A fresh word for a new tenant of the slot; `flags` of READY, HUP, COUNTS and STOPPED. */
 void tmlrt__sw_init(tmlrt__source_word_t *w, uint32_t generation, uint64_t flags);
 
 /* Claims the direction: READY or WAITING (then *seen is the word), BUSY, STOPPED, CLOSED. */

@@ -51,6 +51,13 @@ int raw_connect(const tmlrt_addr_t *addr) {
     return fd;
 }
 
+int raw_listen(const tmlrt_addr_t *addr, int backlog) {
+    int fd = raw_socket(addr);
+    require(fd >= 0);
+    require(bind(fd, sys_addr(addr), addr->length_) == 0 && listen(fd, backlog) == 0);
+    return fd;
+}
+
 /* A raw socket bound to a port of the host, and its address; -1 where there is no such family. */
 static int raw_bind(const char *host, tmlrt_addr_t *addr) {
     require(tmlrt_addr_parse(addr, host) == TMLRT_OK);

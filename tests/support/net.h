@@ -19,8 +19,9 @@ tmlrt_addr_t loopback(void);
 /* A listener on the loopback, and its address. */
 tmlrt_sock_t *listener_on(tmlrt_runtime_t *rt, tmlrt_addr_t *addr);
 
-/* Raw blocking sockets: connected to `addr`; bound to nothing that listens; closed by a reset. */
+/* Raw blocking sockets: connected to `addr`; listening on it; bound to nothing that listens; closed by a reset. */
 int          raw_connect(const tmlrt_addr_t *addr);
+int          raw_listen(const tmlrt_addr_t *addr, int backlog);
 tmlrt_addr_t refusing_addr(int *fd); /* *fd keeps the port */
 void         raw_reset(int fd);
 void         raw_send(int fd, const void *data, size_t size);
