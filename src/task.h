@@ -29,7 +29,8 @@
 /* Of a replayed host. */
 #define TMLRT__TASK_REPLAYED 0x08u
 
-/* Internal answers of a poll beside TMLRT_READY and the like: it ended before it began. */
+/* Internal answers of a poll beside TMLRT_READY and the like: a fiber's job was withdrawn, or a fiber
+ * found no stack; it never began. */
 #define TMLRT__POLL_CANCELLED 3
 #define TMLRT__POLL_NOMEM     4
 

@@ -209,15 +209,89 @@ static void fibers_that_wait_for_their_turn_share_few_stacks(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-static void an_aborted_unstarted_fiber_never_runs(void **state) {
+/* Owns its argument; one that was cancelled before it began is told by each of its waits. */
+static void *fiber_frees(void *arg) {
+    int           *owned = arg, n = *owned;
+    tmlrt_notify_t never = TMLRT_NOTIFY_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
+    free(owned);
+    require(tmlrt_cancelled() == TMLRT_ECANCELED);
+    require(tmlrt_notified(&never) == TMLRT_ECANCELED);
+    require(tmlrt_yield() == TMLRT_ECANCELED);
+    tmlrt_op_sleep(&op, NULL, 3600 * TMLRT_S);
+    require(tmlrt_op_await(&op) == TMLRT_OK && tmlrt_op_result(&op) == TMLRT_ECANCELED);
+    require(tmlrt_shield_begin() == TMLRT_OK);
+    require(tmlrt_sleep(1) == TMLRT_OK);
+    require(tmlrt_shield_end() == TMLRT_OK);
+    return (void *)(uintptr_t)n;
+}
+
+static int *owned_number(int n) {
+    int *owned = malloc(sizeof *owned);
+    require(owned != NULL);
+    *owned = n;
+    return owned;
+}
+
+static void a_fiber_that_is_aborted_before_it_began_begins(void **state) {
+    (void)state;
+    tmlrt_runtime_t     *rt = runtime_current_thread();
+    tmlrt_task_options_t late = TMLRT_TASK_OPTIONS_INIT;
+    void                *result = NULL;
+    tmlrt_task_t        *task = go(rt, fiber_frees, owned_number(7), NULL);
+    assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
+    assert_int_equal(join(task, &result), TMLRT_OK); /* done, with its value */
+    assert_int_equal((int)(uintptr_t)result, 7);
+    late.deadline = 1; /* long past */
+    assert_int_equal(join(go(rt, fiber_frees, owned_number(8), &late), &result), TMLRT_OK);
+    assert_int_equal((int)(uintptr_t)result, 8);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+static void children_of_a_cancelled_scope_begin(void **state) {
+    (void)state;
+    tmlrt_runtime_t     *rt = runtime_current_thread();
+    tmlrt_scope_t        scope = TMLRT_SCOPE_INIT;
+    tmlrt_task_options_t child = TMLRT_TASK_OPTIONS_INIT;
+    tmlrt_task_t        *task[40];
+    child.scope = &scope;
+    assert_int_equal(tmlrt_scope_open(&scope, rt, TMLRT_NEVER), TMLRT_OK);
+    for (int i = 0; i < 40; i++)
+        task[i] = go(rt, fiber_frees, owned_number(i), &child);
+    assert_int_equal(tmlrt_scope_cancel(&scope), TMLRT_OK);
+    assert_int_equal(tmlrt_scope_join(&scope), TMLRT_ECANCELED);
+    for (int i = 0; i < 40; i++) {
+        void *result = NULL;
+        assert_int_equal(join(task[i], &result), TMLRT_OK);
+        assert_int_equal((int)(uintptr_t)result, i);
+    }
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* At a shutdown all that are left begin, one after the other on the same few stacks. */
+static struct {
+    int    begun;
+    size_t most;
+} leftover;
+
+static void *fiber_left(void *arg) {
+    if (++leftover.begun % 1024 == 0 && mapped() > leftover.most) leftover.most = mapped();
+    require(tmlrt_sleep(TMLRT_S) == TMLRT_ECANCELED);
+    return arg;
+}
+
+static void a_shutdown_lets_unstarted_fibers_begin_on_few_stacks(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    atomic_int       count;
-    atomic_init(&count, 0);
-    tmlrt_task_t *task = go(rt, fiber_adds, &count, NULL);
-    assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
-    assert_int_equal(join(task, NULL), TMLRT_ECANCELED);
-    assert_int_equal(atomic_load(&count), 0);
+    const int        n = scaled(100000);
+    for (int i = 0; i < n; i++)
+        require(tmlrt_go(rt, fiber_left, NULL, NULL, NULL) == TMLRT_OK);
+    size_t before = mapped();
+    leftover.begun = 0;
+    leftover.most = before;
+    assert_int_equal(tmlrt_runtime_shutdown(rt, 0, NULL), TMLRT_ETIMEDOUT);
+    assert_int_equal(leftover.begun, n);
+    assert_true(leftover.most - before < (size_t)256 << 20); /* each one on its own: 6 GiB */
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
@@ -427,7 +501,9 @@ int main(void) {
         cmocka_unit_test(a_guard_is_called_once_and_passes_the_result_on),
         cmocka_unit_test(operations_on_the_stack_end_before_it_goes),
         cmocka_unit_test(fibers_that_wait_for_their_turn_share_few_stacks),
-        cmocka_unit_test(an_aborted_unstarted_fiber_never_runs),
+        cmocka_unit_test(a_fiber_that_is_aborted_before_it_began_begins),
+        cmocka_unit_test(children_of_a_cancelled_scope_begin),
+        cmocka_unit_test(a_shutdown_lets_unstarted_fibers_begin_on_few_stacks),
         cmocka_unit_test(a_request_takes_effect_when_the_last_shield_ends),
         cmocka_unit_test(a_shielded_wait_goes_on_through_an_abort),
         cmocka_unit_test(a_move_across_a_wait_keeps_no_address_of_the_old_thread),

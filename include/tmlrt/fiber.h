@@ -8,9 +8,10 @@
  * may move to another unless it was pinned, so it must not hold across a wait: the address of a
  * thread-local variable (errno included), a pthread mutex, a C++ catch block.
  *
- * Cancelling a fiber (abort, its deadline, its scope, a shutdown) never stops it in the middle:
- * its current wait and every later one end with TMLRT_ECANCELED until it has returned. A shield lets
- * its clean-up wait.
+ * Cancelling a fiber (abort, its deadline, its scope, a shutdown) never stops it in the middle, and
+ * never keeps it from beginning: its current wait and every later one end with TMLRT_ECANCELED until
+ * it has returned. So a fiber always ends what its argument owns. One that neither waits nor looks at
+ * tmlrt_cancelled holds up a shutdown. A shield lets its clean-up wait.
  */
 #ifndef TMLRT_FIBER_H
 #define TMLRT_FIBER_H
@@ -25,10 +26,11 @@ TMLRT_BEGIN_DECLS
 typedef void *(*tmlrt_fiber_fn)(void *arg);
 
 /* Spawns a fiber that runs fn(arg) on `rt` (NULL: the current runtime). Threads, options, handle
- * and errors as tmlrt_spawn; the stack's size is options->stack_class. The stack is taken when the
- * fiber runs first; without memory for one the fiber ends then, and its outcome is TMLRT_ENOMEM: fn
- * has not been called (as with an abort before the first run, TMLRT_ECANCELED). A panic that
- * options->guard catches ends the fiber alone, TMLRT_EPANIC. A fiber that overflows its stack hits a
+ * and errors as tmlrt_spawn; the stack's size is options->stack_class. The outcome is TMLRT_OK with
+ * what fn returned, also of a fiber that was cancelled, or TMLRT_EPANIC, when options->guard caught a
+ * panic: it ends the fiber alone. The stack is taken when the fiber runs first; without memory for one
+ * it ends then, with TMLRT_ENOMEM: this alone says that fn was not called, and that `arg` is the
+ * caller's still. A fiber that overflows its stack hits a
  * guard page: see tmlrt_fiber_catch_overflow. */
 TMLRT_API int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg,
                        const tmlrt_task_options_t *options, tmlrt_task_t **task);

@@ -124,8 +124,9 @@ TMLRT_API void tmlrt_task_release(tmlrt_task_t *task);
 
 /* Asks for cancellation. The task is not polled again: its operations in flight are cancelled and
  * acknowledged, then its state is dropped, on a worker. A task that finishes first is done, not
- * cancelled. Threads: any; of a job of the blocking pool not beside the destroy of its runtime.
- * Errors: TMLRT_EINVAL, TMLRT_EALREADY (it had ended). */
+ * cancelled. A fiber goes on, or begins, and is told by its waits. Threads: any; of a job of the
+ * blocking pool not beside the destroy of its runtime. Errors: TMLRT_EINVAL, TMLRT_EALREADY (it had
+ * ended). */
 TMLRT_API int tmlrt_task_abort(tmlrt_task_t *task);
 
 /* 1 when the task has ended, with any outcome, else 0; TMLRT_EINVAL for NULL. Threads: any. */
