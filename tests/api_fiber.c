@@ -443,27 +443,29 @@ static void former_handler(int signo) {
     _exit(signo == SIGSEGV || signo == SIGBUS ? 3 : 4);
 }
 
-static void overflowing_child(int to, void (*former)(int)) {
+static void overflowing_child(int to, void (*former)(int), tmlrt_fiber_fn deep, uint32_t cls) {
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
     int                  sum;
     options.name = "the deep one";
+    options.stack_class = cls;
     dup2(to, STDERR_FILENO);
     signal(SIGSEGV, former);
     signal(SIGBUS, former);
     require(tmlrt_fiber_catch_overflow() == TMLRT_OK);
     tmlrt_runtime_t *rt = runtime_multi(1);
-    join(go(rt, fiber_recurses, &sum, &options), NULL);
+    join(go(rt, deep, &sum, &options), NULL);
     _exit(0);
 }
 
 /* A process whose fiber overflows: what it says, and how it ends. */
-static int overflow(char *said, size_t size, void (*former)(int)) {
+static int overflow(char *said, size_t size, void (*former)(int), tmlrt_fiber_fn deep,
+                    uint32_t cls) {
     int to[2], status = 0;
     assert_int_equal(pipe(to), 0);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) overflowing_child(to[1], former);
+    if (child == 0) overflowing_child(to[1], former, deep, cls);
     close(to[1]);
     size_t  n = 0;
     ssize_t got;
@@ -479,17 +481,46 @@ static void an_overflow_names_the_fiber(void **state) {
     (void)state;
     char said[1024];
     if (getenv("TMLRT_TEST_SLOW") != NULL) skip_because("memcheck has words of its own for it");
-    int status = overflow(said, sizeof said, SIG_DFL);
+    int status = overflow(said, sizeof said, SIG_DFL, fiber_recurses, TMLRT_STACK_DEFAULT);
     assert_true(WIFSIGNALED(status)); /* as without us */
     assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
-    status = overflow(said, sizeof said, former_handler);
+    status = overflow(said, sizeof said, former_handler, fiber_recurses, TMLRT_STACK_DEFAULT);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
+}
+
+/* One frame that is larger than the stack, touched at its far end alone. */
+__attribute__((noinline)) static int leap(void) {
+    volatile char buffer[48 << 10];
+    buffer[0] = 1;
+    return buffer[0];
+}
+
+static void *fiber_leaps(void *arg) {
+    *(int *)arg = leap();
+    return NULL;
+}
+
+static void a_large_frame_does_not_leap_over_the_guard(void **state) {
+    (void)state;
+    char said[1024];
+    if (getenv("TMLRT_TEST_SLOW") != NULL) skip_because("memcheck has words of its own for it");
+    if (getenv("TMLRT_TEST_EMULATED") != NULL) skip_because("the emulator makes no guards");
+    if (sizeof(void *) < 8) skip_because("guards are a page where addresses are scarce");
+    int status = overflow(said, sizeof said, SIG_DFL, fiber_leaps, TMLRT_STACK_SMALL);
+    assert_true(WIFSIGNALED(status));
     assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
 }
 #else
 static void an_overflow_names_the_fiber(void **state) {
     (void)state;
     skip_on_windows("needs fork; test_os_windows has its like");
+    skip_because("the sanitizer has that signal");
+}
+
+static void a_large_frame_does_not_leap_over_the_guard(void **state) {
+    (void)state;
+    skip_on_windows("every compiler there touches each page of a large frame");
     skip_because("the sanitizer has that signal");
 }
 #endif
@@ -508,6 +539,7 @@ int main(void) {
         cmocka_unit_test(a_shielded_wait_goes_on_through_an_abort),
         cmocka_unit_test(a_move_across_a_wait_keeps_no_address_of_the_old_thread),
         cmocka_unit_test(an_overflow_names_the_fiber),
+        cmocka_unit_test(a_large_frame_does_not_leap_over_the_guard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,9 @@ typedef void *(*tmlrt_fiber_fn)(void *arg);
  * panic: it ends the fiber alone. The stack is taken when the fiber runs first; without memory for one
  * it ends then, with TMLRT_ENOMEM: this alone says that fn was not called, and that `arg` is the
  * caller's still. A fiber that overflows its stack hits a
- * guard page: see tmlrt_fiber_catch_overflow. */
+ * guard, 64 KiB of addresses below it (32-bit systems: a page; Windows probes each page): see
+ * tmlrt_fiber_catch_overflow. A single frame that is larger can leap over it: compile what runs on
+ * fibers with -fstack-clash-protection. */
 TMLRT_API int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg,
                        const tmlrt_task_options_t *options, tmlrt_task_t **task);
 
@@ -50,7 +52,7 @@ TMLRT_API int tmlrt_shield_end(void);
 TMLRT_API int tmlrt_cancelled(void);
 
 /* Installs, process-wide, a handler for SIGSEGV and SIGBUS on a stack of its own that names the
- * fiber whose guard page was hit on standard error and then calls the handler that was there
+ * fiber whose guard was hit on standard error and then calls the handler that was there
  * before. Opt-in; once is enough. Errors: TMLRT_ENOTSUP, TMLRT_ENOMEM. */
 TMLRT_API int tmlrt_fiber_catch_overflow(void);
 

@@ -53,7 +53,7 @@ typedef struct tmlrt_task_type {
 #define TMLRT_TASK_PINNED 1u /* stays on the worker that spawns it; outside a worker: EINVAL */
 #define TMLRT_TASK_DAEMON 2u /* shutdown does not wait for it */
 
-/* Sizes of a fiber's stack. A page below each is a guard. */
+/* Sizes of a fiber's stack. Below each lies a guard. */
 #define TMLRT_STACK_DEFAULT 0u /* medium */
 #define TMLRT_STACK_SMALL   1u /* 16 KiB */
 #define TMLRT_STACK_MEDIUM  2u /* 64 KiB */
