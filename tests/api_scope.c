@@ -922,22 +922,43 @@ static void *returns_with_a_scope_open(void *arg) {
     return NULL;
 }
 
-static void a_fiber_that_leaves_an_open_scope_behind_is_stopped(void **state) {
-    (void)state;
+/* A process in which that is a fiber or a blocking job: whether it ends by an abort that says so. */
+static void leaves_a_scope_behind(const char *what,
+                                  int (*start)(tmlrt_runtime_t *, tmlrt_task_t **)) {
+    int  to[2], status;
+    char said[256];
     skip_on_windows("there is no fork");
+    assert_int_equal(pipe(to), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        signal(SIGABRT, SIG_DFL);
-        (void)!freopen("/dev/null", "w", stderr);
         tmlrt_runtime_t *own = runtime_current_thread();
         tmlrt_task_t    *task;
-        if (tmlrt_go(own, returns_with_a_scope_open, NULL, NULL, &task) == TMLRT_OK)
-            tmlrt_join(task, NULL);
+        signal(SIGABRT, SIG_DFL);
+        dup2(to[1], STDERR_FILENO);
+        if (start(own, &task) == TMLRT_OK) tmlrt_join(task, NULL);
         _exit(0);
     }
-    int status;
+    close(to[1]);
+    ssize_t n = read(to[0], said, sizeof said - 1);
+    said[n > 0 ? n : 0] = '\0';
+    close(to[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(said, what));
+}
+
+static int start_fiber(tmlrt_runtime_t *own, tmlrt_task_t **task) {
+    return tmlrt_go(own, returns_with_a_scope_open, NULL, NULL, task);
+}
+
+static int start_job(tmlrt_runtime_t *own, tmlrt_task_t **task) {
+    return tmlrt_spawn_blocking(own, returns_with_a_scope_open, NULL, 0, NULL, task);
+}
+
+static void who_leaves_an_open_scope_behind_is_stopped(void **state) {
+    (void)state;
+    leaves_a_scope_behind("fiber 'fiber' returned with a scope open", start_fiber);
+    leaves_a_scope_behind("blocking job 'blocking' returned with a scope open", start_job);
 }
 
 int main(void) {
@@ -969,7 +990,7 @@ int main(void) {
         cmocka_unit_test(only_the_owner_joins),
         cmocka_unit_test(a_join_drives_the_runtime_of_the_children),
         cmocka_unit_test(a_scope_belongs_to_the_process_that_opened_it),
-        cmocka_unit_test(a_fiber_that_leaves_an_open_scope_behind_is_stopped),
+        cmocka_unit_test(who_leaves_an_open_scope_behind_is_stopped),
     };
     return cmocka_run_group_tests(tests, make_runtime, end_runtime);
 }
