@@ -342,6 +342,27 @@ static void scopes_and_tokens_survive_every_failed_allocation(void **state) {
 
 /* ---- the handler of overflows ----------------------------------------------------------------- */
 
+/* A thread needs memory to wait; a lock that cannot be waited for is an error, not a lock. */
+static void a_lock_that_cannot_be_waited_for_is_not_taken(void **state) {
+    (void)state;
+    tmlrt_mutex_t  mutex = TMLRT_SYNC_INIT;
+    tmlrt_rwlock_t rwlock = TMLRT_SYNC_INIT;
+    assert_int_equal(tmlrt_mutex_lock(&mutex), TMLRT_OK);
+    assert_int_equal(tmlrt_rwlock_write(&rwlock), TMLRT_OK);
+    tmlrt__fault_arm(TMLRT__FAULT_ALLOC, 1, true, ENOMEM);
+    int lock = tmlrt_mutex_lock(&mutex), until = tmlrt_mutex_lock_until(&mutex, TMLRT_NEVER);
+    int read = tmlrt_rwlock_read(&rwlock), write = tmlrt_rwlock_write(&rwlock);
+    tmlrt__fault_disarm();
+    assert_int_equal(lock, TMLRT_ENOMEM);
+    assert_int_equal(until, TMLRT_ENOMEM);
+    assert_int_equal(read, TMLRT_ENOMEM);
+    assert_int_equal(write, TMLRT_ENOMEM);
+    assert_int_equal(tmlrt_mutex_unlock(&mutex), TMLRT_OK);
+    assert_int_equal(tmlrt_mutex_try_lock(&mutex), TMLRT_OK);
+    assert_int_equal(tmlrt_rwlock_unlock(&rwlock), TMLRT_OK);
+    assert_int_equal(tmlrt_rwlock_try_write(&rwlock), TMLRT_OK);
+}
+
 static void a_handler_that_could_not_be_set_is_set_by_the_next_call(void **state) {
     (void)state;
 #if defined(_WIN32)
@@ -376,6 +397,7 @@ int main(void) {
         cmocka_unit_test(timers_survive_every_interrupted_call),
         cmocka_unit_test(shutdown_survives_every_failed_allocation),
         cmocka_unit_test(shutdown_survives_every_interrupted_call),
+        cmocka_unit_test(a_lock_that_cannot_be_waited_for_is_not_taken),
         cmocka_unit_test(a_handler_that_could_not_be_set_is_set_by_the_next_call),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
