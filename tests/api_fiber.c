@@ -489,6 +489,33 @@ static void an_overflow_names_the_fiber(void **state) {
     assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
 }
 
+/* How a process ends that is sent the signal instead, `former` being what it did before. */
+static int killed(void (*former)(int)) {
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGSEGV, former);
+        require(tmlrt_fiber_catch_overflow() == TMLRT_OK);
+        kill(getpid(), SIGSEGV);
+        struct sigaction now;
+        sigaction(SIGSEGV, NULL, &now);
+        _exit((now.sa_flags & SA_SIGINFO) != 0 ? 0 : 9); /* still there */
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void a_signal_that_is_sent_does_what_it_did_before(void **state) {
+    (void)state;
+    int status = killed(SIG_DFL);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_int_equal(killed(SIG_IGN), 0);
+    status = killed(former_handler);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+}
+
 /* One frame that is larger than the stack, touched at its far end alone. */
 __attribute__((noinline)) static int leap(void) {
     volatile char buffer[48 << 10];
@@ -518,6 +545,12 @@ static void an_overflow_names_the_fiber(void **state) {
     skip_because("the sanitizer has that signal");
 }
 
+static void a_signal_that_is_sent_does_what_it_did_before(void **state) {
+    (void)state;
+    skip_on_windows("there is no kill");
+    skip_because("the sanitizer has that signal");
+}
+
 static void a_large_frame_does_not_leap_over_the_guard(void **state) {
     (void)state;
     skip_on_windows("every compiler there touches each page of a large frame");
@@ -539,6 +572,7 @@ int main(void) {
         cmocka_unit_test(a_shielded_wait_goes_on_through_an_abort),
         cmocka_unit_test(a_move_across_a_wait_keeps_no_address_of_the_old_thread),
         cmocka_unit_test(an_overflow_names_the_fiber),
+        cmocka_unit_test(a_signal_that_is_sent_does_what_it_did_before),
         cmocka_unit_test(a_large_frame_does_not_leap_over_the_guard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
