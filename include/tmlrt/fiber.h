@@ -6,7 +6,9 @@
  * waits, by tmlrt_op_await or one of the calls built on it, it gives the worker away; the same calls
  * on a plain thread block that thread. Between two waits it stays on one worker; across a wait it
  * may move to another unless it was pinned, so it must not hold across a wait: the address of a
- * thread-local variable (errno included), a pthread mutex, a C++ catch block.
+ * thread-local variable (errno included), a pthread mutex, a C++ catch block. Nor may a destructor
+ * wait that runs during an unwinding: exceptions in flight are the thread's. docs/guide.md has the
+ * whole list.
  *
  * Cancelling a fiber (abort, its deadline, its scope, a shutdown) never stops it in the middle, and
  * never keeps it from beginning: its current wait and every later one end with TMLRT_ECANCELED until
