@@ -146,8 +146,7 @@ static void *server(void *arg) {
             tmlrt_sock_release(sock);
         }
     }
-    /* They hear what was said, and end. A cancel would do it at once, but a guest that has not begun
-     * would never begin, and never release its socket. */
+    /* They hear what was said, and end; a cancel would do it at once. */
     tmlrt_broadcast_close(s->room);
     tmlrt_scope_join(&guests);
     return NULL;

@@ -5,6 +5,7 @@
 #include "blocking.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "os.h"
@@ -46,6 +47,13 @@ static blocking__thread_t *blocking__thread_of(tmlrt__list_t *node) {
 
 /* ---- the task type ---------------------------------------------------------------------------- */
 
+/* As of a fiber that returns: a scope that it did not join lies in frames that are gone. */
+static void blocking__check_end(const tmlrt__current_t *cur, const tmlrt_task_t *task) {
+    if (cur->scope == NULL) return;
+    fprintf(stderr, "tmlrt: blocking job '%s' returned with a scope open\n", tmlrt_task_name(task));
+    abort();
+}
+
 /* The job's one poll. It may block: it is no worker that runs it. */
 static int32_t blocking__poll(void *state, tmlrt_cx_t *cx, void *result) {
     blocking__job_t  *j = state;
@@ -55,6 +63,7 @@ static int32_t blocking__poll(void *state, tmlrt_cx_t *cx, void *result) {
     cur->busy = 0;
     void *value = j->fn(j->arg);
     cur->busy = busy;
+    blocking__check_end(cur, j->task);
     memcpy(result, &value, sizeof value);
     return TMLRT_READY;
 }

@@ -10,6 +10,9 @@
 
 bool tmlrt__call_tries(void) {
     tmlrt__current_t *cur = tmlrt__current();
+    /* Nobody may wait here: the try is all there is, and what runs is neither the fiber nor the owner
+     * of the scope below. */
+    if (cur->busy != 0) return true;
     if (cur->fiber == NULL) return !tmlrt__scope_asks(cur->scope, 0);
     if (cur->budget == 0 || tmlrt__state_is_cancelled(&cur->task->state)) return false;
     if (tmlrt__scope_asks(cur->fiber->scope, cur->fiber->shield)) return false;

@@ -22,7 +22,7 @@
 
 /* Whether the caller may try before it waits. False in a fiber that has been asked to end, or that
  * has used up its turn: then the await of an operation knows what is to be done. One try is charged
- * to the turn. */
+ * to the turn. Where nobody may wait (a stackless poll, a drop, a hook): always. */
 bool tmlrt__call_tries(void);
 
 /* Waits for a prepared operation, until `deadline` at most (TMLRT_NEVER: for ever). Its result, or

@@ -230,7 +230,7 @@ static int32_t fiber__poll(void *state, tmlrt_cx_t *cx, void *result) {
     tmlrt__current_t *cur = tmlrt__current(); /* this frame stays on this thread */
     fiber_t          *f = s->u.fiber;
     if (s->fn != NULL) {
-        if (tmlrt__state_is_cancelled(&cx->task->state)) return TMLRT__POLL_CANCELLED;
+        /* One that was asked to end begins, too: what its argument owns is its to end. */
         f = fiber__begin(s, cx->task, cur->worker);
         if (f == NULL) return TMLRT__POLL_NOMEM;
     }
@@ -316,6 +316,14 @@ typedef struct fiber__job {
     void (*drop)(void *arg); /* or NULL */
 } fiber__job_t;
 
+/* As on the pool's threads: a job that was aborted in the queue is not begun. */
+static int32_t fiber__poll_job(void *state, tmlrt_cx_t *cx, void *result) {
+    const fiber__job_t *job = state;
+    if (job->fiber.fn != NULL && tmlrt__state_is_cancelled(&cx->task->state))
+        return TMLRT__POLL_CANCELLED;
+    return fiber__poll(state, cx, result);
+}
+
 static void fiber__drop_job(void *state) {
     const fiber__job_t *job = state;
     fiber__drop(state);
@@ -329,7 +337,7 @@ static const tmlrt_task_type_t fiber__job_type = {
     .state_align = _Alignof(fiber__job_t),
     .result_size = sizeof(void *),
     .result_align = _Alignof(void *),
-    .poll = fiber__poll,
+    .poll = fiber__poll_job,
     .drop = fiber__drop_job,
 };
 

@@ -13,7 +13,7 @@
 /* A thread is going to run a fiber: prepares it for the handler, once, if there is one. */
 void tmlrt__fiber_fault_thread(void);
 
-/* From the handler: names the fiber that this thread runs if `at` lies in the guard page of its
+/* From the handler: names the fiber that this thread runs if `at` lies in the guard of its
  * stack, or at most `above` bytes above that. */
 void tmlrt__fiber_fault_at(uintptr_t at, size_t above);
 

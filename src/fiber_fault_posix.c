@@ -18,16 +18,23 @@ static tmlrt__atomic_u32 fault__catching;
 
 #define FAULT__SIGNAL_STACK ((size_t)32 << 10)
 
+/* By kill or its like: then there is no address, and it does not happen again by itself. */
+static bool fault__was_sent(const siginfo_t *info) {
+    return info->si_code <= 0 || info->si_code == SI_USER || info->si_code == SI_QUEUE;
+}
+
 static void fault__on_fault(int signo, siginfo_t *info, void *context) {
-    tmlrt__fiber_fault_at((uintptr_t)info->si_addr, 0);
+    bool sent = fault__was_sent(info);
+    if (!sent) tmlrt__fiber_fault_at((uintptr_t)info->si_addr, 0);
     const struct sigaction *former = signo == SIGSEGV ? &fault__former_segv : &fault__former_bus;
     if ((former->sa_flags & SA_SIGINFO) != 0) {
         former->sa_sigaction(signo, info, context);
     } else if (former->sa_handler != SIG_DFL && former->sa_handler != SIG_IGN) {
         former->sa_handler(signo);
-    } else {
+    } else if (!sent || former->sa_handler == SIG_DFL) {
         /* The default: put it back and return, so that the fault happens again and ends us. */
         sigaction(signo, former, NULL);
+        if (sent) raise(signo); /* blocked until we return */
     }
 }
 

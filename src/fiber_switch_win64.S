@@ -19,7 +19,7 @@
 #define TIB_ALLOCATION 0x1478
 #define TIB_GUARANTEED 0x1748
 
-#define VECTORS 0
+#define VECTOR(n) (16 * (n) - 96) /* of xmm6 to xmm15 */
 #define CONTROL 160
 #define BASE    168
 #define LIMIT   176
@@ -29,94 +29,59 @@
 
     .text
 
+/* Between the thread's information block and the frame. */
+    .macro save_word from, to
+    movq    %gs:\from, %rax
+    movq    %rax, \to(%rsp)
+    .endm
+
+    .macro load_word to, from
+    movq    \from(%rsp), %rax
+    movq    %rax, %gs:\to
+    .endm
+
 /* void tmlrt__fiber_switch(void **from [rcx], void *to [rdx]) */
     .globl tmlrt__fiber_switch
     .def tmlrt__fiber_switch; .scl 2; .type 32; .endef
     .p2align 4
     .seh_proc tmlrt__fiber_switch
 tmlrt__fiber_switch:
-    pushq   %rbp
-    .seh_pushreg %rbp
-    pushq   %rbx
-    .seh_pushreg %rbx
-    pushq   %rsi
-    .seh_pushreg %rsi
-    pushq   %rdi
-    .seh_pushreg %rdi
-    pushq   %r12
-    .seh_pushreg %r12
-    pushq   %r13
-    .seh_pushreg %r13
-    pushq   %r14
-    .seh_pushreg %r14
-    pushq   %r15
-    .seh_pushreg %r15
+    .irp reg, rbp, rbx, rsi, rdi, r12, r13, r14, r15
+    pushq   %\reg
+    .seh_pushreg %\reg
+    .endr
     subq    $SAVED, %rsp
     .seh_stackalloc SAVED
-    movaps  %xmm6, VECTORS(%rsp)
-    .seh_savexmm %xmm6, 0
-    movaps  %xmm7, VECTORS+16(%rsp)
-    .seh_savexmm %xmm7, 16
-    movaps  %xmm8, VECTORS+32(%rsp)
-    .seh_savexmm %xmm8, 32
-    movaps  %xmm9, VECTORS+48(%rsp)
-    .seh_savexmm %xmm9, 48
-    movaps  %xmm10, VECTORS+64(%rsp)
-    .seh_savexmm %xmm10, 64
-    movaps  %xmm11, VECTORS+80(%rsp)
-    .seh_savexmm %xmm11, 80
-    movaps  %xmm12, VECTORS+96(%rsp)
-    .seh_savexmm %xmm12, 96
-    movaps  %xmm13, VECTORS+112(%rsp)
-    .seh_savexmm %xmm13, 112
-    movaps  %xmm14, VECTORS+128(%rsp)
-    .seh_savexmm %xmm14, 128
-    movaps  %xmm15, VECTORS+144(%rsp)
-    .seh_savexmm %xmm15, 144
+    .irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movaps  %xmm\n, VECTOR(\n)(%rsp)
+    .seh_savexmm %xmm\n, VECTOR(\n)
+    .endr
     .seh_endprologue
     stmxcsr CONTROL(%rsp)
     fnstcw  CONTROL+4(%rsp)
-    movq    %gs:TIB_BASE, %rax
-    movq    %rax, BASE(%rsp)
-    movq    %gs:TIB_LIMIT, %rax
-    movq    %rax, LIMIT(%rsp)
-    movq    %gs:TIB_ALLOCATION, %rax
-    movq    %rax, ALLOC(%rsp)
+    save_word TIB_BASE, BASE
+    save_word TIB_LIMIT, LIMIT
+    save_word TIB_ALLOCATION, ALLOC
     movl    %gs:TIB_GUARANTEED, %eax
     movq    %rax, KEPT(%rsp)
 
     movq    %rsp, (%rcx)
     movq    %rdx, %rsp
 
-    movq    BASE(%rsp), %rax
-    movq    %rax, %gs:TIB_BASE
-    movq    LIMIT(%rsp), %rax
-    movq    %rax, %gs:TIB_LIMIT
-    movq    ALLOC(%rsp), %rax
-    movq    %rax, %gs:TIB_ALLOCATION
+    load_word TIB_BASE, BASE
+    load_word TIB_LIMIT, LIMIT
+    load_word TIB_ALLOCATION, ALLOC
     movl    KEPT(%rsp), %eax
     movl    %eax, %gs:TIB_GUARANTEED
     ldmxcsr CONTROL(%rsp)
     fldcw   CONTROL+4(%rsp)
-    movaps  VECTORS(%rsp), %xmm6
-    movaps  VECTORS+16(%rsp), %xmm7
-    movaps  VECTORS+32(%rsp), %xmm8
-    movaps  VECTORS+48(%rsp), %xmm9
-    movaps  VECTORS+64(%rsp), %xmm10
-    movaps  VECTORS+80(%rsp), %xmm11
-    movaps  VECTORS+96(%rsp), %xmm12
-    movaps  VECTORS+112(%rsp), %xmm13
-    movaps  VECTORS+128(%rsp), %xmm14
-    movaps  VECTORS+144(%rsp), %xmm15
+    .irp n, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movaps  VECTOR(\n)(%rsp), %xmm\n
+    .endr
     addq    $SAVED, %rsp
-    popq    %r15
-    popq    %r14
-    popq    %r13
-    popq    %r12
-    popq    %rdi
-    popq    %rsi
-    popq    %rbx
-    popq    %rbp
+    .irp reg, r15, r14, r13, r12, rdi, rsi, rbx, rbp
+    popq    %\reg
+    .endr
     ret
     .seh_endproc
 

@@ -51,7 +51,7 @@ int tmlrt_local_set(const tmlrt_local_key_t *key, void *value) {
     if (x == NULL && value == NULL) return TMLRT_OK;
     if (x == NULL) x = tmlrt__task_need_extra(task);
     if (x == NULL) return TMLRT_ENOMEM;
-    if (x->ending) return TMLRT_ECLOSED;
+    if (x->closed) return TMLRT_ECLOSED;
     local_t **at = local__find(x, key), *l = *at;
     if (l == NULL) return value != NULL ? local__add(task, at, key, value) : TMLRT_OK;
     void *former = l->value;
@@ -73,11 +73,8 @@ void *tmlrt_local_get(const tmlrt_local_key_t *key) {
     return l != NULL ? l->value : NULL;
 }
 
-int tmlrt__locals_inherit(tmlrt_task_t *task) {
-    tmlrt_task_t        *spawner = tmlrt__current()->task;
-    tmlrt__task_extra_t *from = spawner != NULL ? tmlrt__load_relaxed(&spawner->extra) : NULL;
-    if (from == NULL || from->locals == NULL) return TMLRT_OK;
-    for (const local_t *l = from->locals; l != NULL; l = l->next) {
+static int local__hand_on(tmlrt_task_t *task, const local_t *l) {
+    for (; l != NULL; l = l->next) {
         void *value = l->key->inherit != NULL ? l->key->inherit(l->value) : NULL;
         if (value == NULL) continue;
         tmlrt__task_extra_t *x = tmlrt__task_need_extra(task);
@@ -89,8 +86,20 @@ int tmlrt__locals_inherit(tmlrt_task_t *task) {
     return TMLRT_OK;
 }
 
+int tmlrt__locals_inherit(tmlrt_task_t *task) {
+    tmlrt_task_t        *spawner = tmlrt__current()->task;
+    tmlrt__task_extra_t *from = spawner != NULL ? tmlrt__load_relaxed(&spawner->extra) : NULL;
+    if (from == NULL || from->locals == NULL) return TMLRT_OK;
+    /* A key's function may spawn, but not set: we are in the midst of the list. */
+    bool closed = from->closed;
+    from->closed = true;
+    int e = local__hand_on(task, from->locals);
+    from->closed = closed;
+    return e;
+}
+
 void tmlrt__locals_drop(tmlrt__task_extra_t *x) {
-    x->ending = true;
+    x->closed = true;
     while (x->locals != NULL) {
         local_t *l = x->locals;
         x->locals = l->next;

@@ -70,8 +70,8 @@ void   tmlrt__os_unmap(void *ptr, size_t size);
 /* Makes whole pages fault on any access, for good. As a marker inside the mapping where the kernel
  * has that, else as a mapping of their own. */
 int tmlrt__os_guard(void *ptr, size_t size);
-/* Bytes to guard below each stack, whole pages: one; more on Windows, which raises the exception of an
- * overflow on some of them. */
+/* Bytes to guard below each stack, whole pages: 64 KiB; one page where addresses have 32 bits; on
+ * Windows some, for the exception of an overflow is raised on them. */
 size_t tmlrt__os_stack_guard(void);
 /* Before a context runs on [low, high), whole pages of a mapping with a guard below: makes them fit
  * for a stack. On Windows a mapping is reserved address space; here the first page gets memory, and

@@ -64,8 +64,11 @@ int tmlrt__os_guard(void *ptr, size_t size) {
     return TMLRT__SYS(mprotect(ptr, size, PROT_NONE)) == 0 ? TMLRT_OK : TMLRT_ENOMEM;
 }
 
+/* A frame larger than the guard can leap over it, unless the compiler touches each page of it: so
+ * more than most frames have, where addresses are plenty. */
 size_t tmlrt__os_stack_guard(void) {
-    return tmlrt__os_page();
+    size_t page = tmlrt__os_page(), most = sizeof(void *) >= 8 ? (size_t)64 << 10 : page;
+    return most > page ? most : page;
 }
 
 int tmlrt__os_stack_begin(void *low, void *high, uint16_t *pages) {

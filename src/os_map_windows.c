@@ -6,7 +6,7 @@
  * pages in use are committed, the one below them has PAGE_GUARD, and touching that moves it down,
  * as long as the thread's information block names these bounds (fiber_switch_win64.S loads them).
  * So a deep stack costs what it has touched, and the overflow raises STATUS_STACK_OVERFLOW while
- * there is room left to handle it. The guard page of os.h is one that is never committed.
+ * there is room left to handle it. The guard of os.h are pages that are never committed.
  */
 #include <windows.h>
 

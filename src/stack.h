@@ -3,7 +3,7 @@
  * stack.h: the stacks of fibers: guarded, pooled, given back.
  *
  * Stacks of a class are cut from large mappings (one for many, so that the kernel's limit on
- * mappings is not met), each with a guard page below.
+ * mappings is not met), each with a guard below.
  *
  * A stack that is put back goes to the caller's cache (one a worker, touched by its owner alone),
  * from there in batches to the shared pool. The pool keeps as many warm as were lately in use at
@@ -26,7 +26,7 @@
 #define TMLRT__STACK_CLASSES 4u
 /* The record of a stack; it lies outside of the stack. */
 typedef struct tmlrt__stack {
-    char                *low, *high; /* usable; the guard page lies below low */
+    char                *low, *high; /* usable; the guard lies below low */
     struct tmlrt__stack *next;       /* under the latch, or the cache's owner: of the free lists */
     uint32_t             valgrind_id;
     uint16_t             pages; /* who has it: as tmlrt__os_stack_begin keeps it */

@@ -29,7 +29,8 @@
 /* Of a replayed host. */
 #define TMLRT__TASK_REPLAYED 0x08u
 
-/* Internal answers of a poll beside TMLRT_READY and the like: it ended before it began. */
+/* Internal answers of a poll beside TMLRT_READY and the like: a fiber's job was withdrawn, or a fiber
+ * found no stack; it never began. */
 #define TMLRT__POLL_CANCELLED 3
 #define TMLRT__POLL_NOMEM     4
 
@@ -43,7 +44,7 @@ typedef struct tmlrt__task_extra {
     tmlrt__list_t        sibling;     /* under the scope's gate: linked from enter to unlink */
     tmlrt_task_t        *task;        /* constant from enter on: whose this is */
     struct tmlrt__local *locals;      /* runner (until the start: the maker) */
-    bool                 ending;      /* runner: no locals may be set any more */
+    bool                 closed;      /* runner: no locals may be set, for now or any more */
     uint16_t             cls;         /* constant: block class */
     int64_t              deadline_at; /* constant; 0: none, then the block ends here */
     tmlrt_op_t           deadline;    /* a sleep of the task's own, in its list; runner only */

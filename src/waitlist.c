@@ -4,7 +4,7 @@
  */
 #include "waitlist.h"
 
-#define WAITLIST__FEW 32u
+#define WAITLIST__BATCH 32u
 
 static void waitlist__init_head(tmlrt__waitlist_t *wl) {
     if (wl->head.next == NULL) tmlrt__list_init(&wl->head);
@@ -34,6 +34,27 @@ tmlrt__op_t *tmlrt__waitlist_pop(tmlrt__waitlist_t *wl) {
     return node != NULL ? TMLRT__CONTAINER_OF(node, tmlrt__op_t, u.wait.link) : NULL;
 }
 
+static tmlrt__op_t *waitlist__at(const tmlrt__waitlist_t *wl, tmlrt__list_t *node) {
+    if (node == NULL || node == &wl->head) return NULL;
+    return TMLRT__CONTAINER_OF(node, tmlrt__op_t, u.wait.link);
+}
+
+tmlrt__op_t *tmlrt__waitlist_first(const tmlrt__waitlist_t *wl) {
+    return waitlist__at(wl, wl->head.next);
+}
+
+tmlrt__op_t *tmlrt__waitlist_after(const tmlrt__waitlist_t *wl, const tmlrt__op_t *op) {
+    return waitlist__at(wl, op->u.wait.link.next);
+}
+
+size_t tmlrt__waitlist_length(const tmlrt__waitlist_t *wl) {
+    size_t       n = 0;
+    tmlrt__op_t *op = tmlrt__waitlist_first(wl);
+    for (; op != NULL; op = tmlrt__waitlist_after(wl, op))
+        n++;
+    return n;
+}
+
 void tmlrt__waitlist_settle(tmlrt__waitlist_t *wl) {
     uint32_t spins = 0;
     /* It held the latch when it published the fire that we have seen, so this load cannot miss it.
@@ -51,18 +72,15 @@ uint64_t tmlrt__waitlist_rounds(tmlrt__waitlist_t *wl) {
     return tmlrt__load_acquire(&wl->rounds);
 }
 
-static size_t waitlist__length(const tmlrt__list_t *head) {
-    size_t n = 0;
-    for (const tmlrt__list_t *node = head->next; node != head; node = node->next)
-        n++;
-    return n;
+void tmlrt__waitlist_new_round(tmlrt__waitlist_t *wl) {
+    /* release: what the caller wrote before, to who sees the count; pairs [WL-1] */
+    tmlrt__store_release(&wl->rounds, tmlrt__load_relaxed(&wl->rounds) + 1);
 }
 
-/* Latch held: fires up to `room` of `now`; returns how many. */
-static size_t waitlist__fire(tmlrt__list_t *now, int64_t result, tmlrt__wake_t *wakes,
-                             size_t room) {
+/* Latch held: fires some of `now`; returns how many. */
+static size_t waitlist__fire(tmlrt__list_t *now, int64_t result, tmlrt__wake_t *wakes) {
     size_t n = 0;
-    while (n < room && !tmlrt__list_is_empty(now)) {
+    while (n < WAITLIST__BATCH && !tmlrt__list_is_empty(now)) {
         tmlrt__list_t *node = tmlrt__list_pop_front(now);
         tmlrt__op_t   *op = TMLRT__CONTAINER_OF(node, tmlrt__op_t, u.wait.link);
         op->result = result;
@@ -72,39 +90,19 @@ static size_t waitlist__fire(tmlrt__list_t *now, int64_t result, tmlrt__wake_t *
 }
 
 void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result) {
-    tmlrt__wake_t  few[WAITLIST__FEW];
-    tmlrt__wake_t *wakes = few;
-    size_t         room = WAITLIST__FEW;
-    bool           memory = true;
-    tmlrt__latch_lock(&wl->latch);
-    waitlist__init_head(wl);
-    /* Room for all of them first: whoever has been told may free the object, so that after the
-     * first fire we may not come back to it once the latch is given up. */
-    for (size_t n; memory && (n = waitlist__length(&wl->head)) > room;) {
-        tmlrt__latch_unlock(&wl->latch);
-        if (wakes != few) tmlrt__mem_put(&tmlrt__mem_default, wakes, room * sizeof *wakes, 16);
-        room = 2 * n;
-        wakes = (tmlrt__wake_t *)tmlrt__mem_get(&tmlrt__mem_default, room * sizeof *wakes, 16);
-        memory = wakes != NULL;
-        if (!memory) {
-            wakes = few;
-            room = WAITLIST__FEW;
-        }
-        tmlrt__latch_lock(&wl->latch);
-    }
-    /* release: what the caller wrote before, to who sees the count; pairs [WL-1] */
-    tmlrt__store_release(&wl->rounds, tmlrt__load_relaxed(&wl->rounds) + 1);
+    tmlrt__wake_t wakes[WAITLIST__BATCH];
     tmlrt__list_t now;
     tmlrt__list_init(&now);
+    tmlrt__latch_lock(&wl->latch);
+    waitlist__init_head(wl);
+    tmlrt__waitlist_new_round(wl);
     tmlrt__list_splice_back(&now, &wl->head);
     for (bool more = true; more;) {
-        size_t n = waitlist__fire(&now, result, wakes, room);
-        /* Without memory in several rounds: those left keep the object, unless they all cancel. */
+        size_t n = waitlist__fire(&now, result, wakes);
         more = !tmlrt__list_is_empty(&now);
         tmlrt__latch_unlock(&wl->latch);
         for (size_t i = 0; i < n; i++)
             tmlrt__wake_run(wakes[i]);
         if (more) tmlrt__latch_lock(&wl->latch);
     }
-    if (wakes != few) tmlrt__mem_put(&tmlrt__mem_default, wakes, room * sizeof *wakes, 16);
 }

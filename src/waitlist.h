@@ -32,6 +32,11 @@ bool tmlrt__waitlist_remove(tmlrt__waitlist_t *wl, tmlrt__op_t *op);
 /* Latch held: takes the oldest out and returns it, not yet fired; NULL when none waits. */
 tmlrt__op_t *tmlrt__waitlist_pop(tmlrt__waitlist_t *wl);
 
+/* Latch held: the oldest; the one after it; NULL: none. How many they are. */
+tmlrt__op_t *tmlrt__waitlist_first(const tmlrt__waitlist_t *wl);
+tmlrt__op_t *tmlrt__waitlist_after(const tmlrt__waitlist_t *wl, const tmlrt__op_t *op);
+size_t       tmlrt__waitlist_length(const tmlrt__waitlist_t *wl);
+
 /* Owner of an operation that has fired, in resume: waits until whoever fired it has given the latch
  * up. After that the object is the caller's to end. */
 void tmlrt__waitlist_settle(tmlrt__waitlist_t *wl);
@@ -39,7 +44,11 @@ void tmlrt__waitlist_settle(tmlrt__waitlist_t *wl);
 /* How often all have been fired. What was written before a fire that is counted is visible. */
 uint64_t tmlrt__waitlist_rounds(tmlrt__waitlist_t *wl);
 
-/* No lock held: fires everyone who waits now, with `result`. */
+/* Latch held: counts a round. */
+void tmlrt__waitlist_new_round(tmlrt__waitlist_t *wl);
+
+/* No lock held: fires everyone who waits now, with `result`, in batches. Somebody holds the object
+ * until the return: it is a round of many entries. */
 void tmlrt__waitlist_fire_all(tmlrt__waitlist_t *wl, int64_t result);
 
 #endif

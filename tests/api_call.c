@@ -344,6 +344,108 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
+/* ---- what needs no wait may be done anywhere --------------------------------------------------------- */
+
+static tmlrt_chan_t *told; /* unbounded: sending never waits */
+
+static int refused;
+
+static void tells(void *value) {
+    if (tmlrt_chan_send(told, &value) != TMLRT_OK) refused++;
+}
+
+/* A fiber that has used up its turn. */
+static void *fiber_drops_a_local(void *arg) {
+    static const tmlrt_local_key_t key = {NULL, tells};
+    require(tmlrt_local_set(&key, arg) == TMLRT_OK);
+    for (int i = 0; i < 128; i++)
+        tells(arg);
+    require(tmlrt_local_set(&key, NULL) == TMLRT_OK);
+    return NULL;
+}
+
+static int32_t never_poll(void *state, tmlrt_cx_t *cx, void *result) {
+    (void)state, (void)cx, (void)result;
+    return TMLRT_PENDING;
+}
+
+static const tmlrt_task_type_t never_type = {.struct_size = sizeof(tmlrt_task_type_t),
+                                             .name = "never",
+                                             .state_size = sizeof(int),
+                                             .poll = never_poll,
+                                             .drop = tells};
+
+/* One that is cancelled. */
+static void *fiber_drops_a_future(void *arg) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    require(tmlrt_op_future(&op, &never_type, arg, NULL) == TMLRT_OK);
+    require(tmlrt_op_await(&op) == TMLRT_OK && tmlrt_op_result(&op) == TMLRT_ECANCELED);
+    return NULL;
+}
+
+static tmlrt_runtime_t *begin_telling(void) {
+    refused = 0;
+    require(tmlrt_chan_create(&told, sizeof(void *), TMLRT_CHAN_UNBOUNDED) == TMLRT_OK);
+    return runtime_current_thread();
+}
+
+static void end_telling(tmlrt_runtime_t *rt, int most) {
+    assert_int_equal(refused, 0);
+    assert_int_equal((int)tmlrt_chan_length(told), most);
+    tmlrt_chan_release(told);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+static void a_drop_sends_when_the_fibers_turn_is_over(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = begin_telling();
+    tmlrt_task_t    *task = go(rt, fiber_drops_a_local, rt);
+    join_all(&task, 1);
+    end_telling(rt, 129);
+}
+
+static void a_drop_sends_in_a_cancelled_fiber(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = begin_telling();
+    tmlrt_task_t    *task = go(rt, fiber_drops_a_future, rt);
+    assert_true(tmlrt_runtime_run_once(rt) > 0);
+    assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
+    join_all(&task, 1);
+    end_telling(rt, 1);
+}
+
+static void *fiber_is_told(void *arg) {
+    void *value;
+    require(tmlrt_shield_begin() == TMLRT_OK);
+    require(tmlrt_chan_recv(told, &value) == TMLRT_OK && value == arg);
+    require(tmlrt_shield_end() == TMLRT_OK);
+    return NULL;
+}
+
+static int32_t body_tells(unit_t *u, tmlrt_cx_t *cx) {
+    (void)cx;
+    tells(u->arg);
+    if (refused != 0) require(tmlrt_chan_try_send(told, &u->arg) == TMLRT_OK);
+    return TMLRT_READY;
+}
+
+/* The scope is the thread's, not that of what it drives meanwhile. */
+static void a_task_sends_while_its_thread_joins_a_cancelled_scope(void **state) {
+    (void)state;
+    tmlrt_runtime_t     *rt = begin_telling();
+    tally_t              tally = {0};
+    tmlrt_scope_t        scope = TMLRT_SCOPE_INIT;
+    tmlrt_task_options_t child = TMLRT_TASK_OPTIONS_INIT;
+    child.scope = &scope;
+    assert_int_equal(tmlrt_scope_open(&scope, rt, TMLRT_NEVER), TMLRT_OK);
+    assert_int_equal(tmlrt_go(rt, fiber_is_told, &scope, &child, NULL), TMLRT_OK);
+    tmlrt_task_t *task = unit_spawn(rt, &tally, body_tells, &scope);
+    assert_int_equal(tmlrt_scope_cancel(&scope), TMLRT_OK);
+    assert_int_equal(tmlrt_scope_join(&scope), TMLRT_ECANCELED);
+    join_all(&task, 1);
+    end_telling(rt, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fibers_and_threads_make_the_same_calls),
@@ -353,6 +455,9 @@ int main(void) {
         cmocka_unit_test(a_cancelled_fiber_is_told_by_every_call),
         cmocka_unit_test(a_fiber_that_never_has_to_wait_lets_others_run),
         cmocka_unit_test(calls_are_refused_where_nobody_may_block),
+        cmocka_unit_test(a_drop_sends_when_the_fibers_turn_is_over),
+        cmocka_unit_test(a_drop_sends_in_a_cancelled_fiber),
+        cmocka_unit_test(a_task_sends_while_its_thread_joins_a_cancelled_scope),
         cmocka_unit_test(bad_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

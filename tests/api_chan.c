@@ -360,6 +360,28 @@ static void a_rendezvous_waits_for_the_other(void **state) {
     tmlrt_chan_release(ch);
 }
 
+/* The receive that made room for the send loses, whichever comes first. */
+static void a_select_that_meets_itself_leaves_the_item_to_the_next(void **state) {
+    (void)state;
+    tmlrt_chan_t *ch = chan_of(0);
+    tmlrt_op_t    s = TMLRT_OP_INIT, r = TMLRT_OP_INIT, any = TMLRT_OP_INIT;
+    tmlrt_op_t   *ops[2];
+    for (int i = 0; i < 2; i++) {
+        int sent = 5 + i, got = 0;
+        ops[i] = &s;
+        ops[1 - i] = &r;
+        tmlrt_op_send(&s, ch, &sent);
+        tmlrt_op_recv(&r, ch, &got);
+        tmlrt_op_any(&any, ops, 2);
+        assert_ok(tmlrt_op_await(&any));
+        assert_int_equal(tmlrt_op_result(&any), i);
+        assert_int_equal(tmlrt_op_result(&s), TMLRT_OK);
+        assert_int_equal(tmlrt_op_result(&r), TMLRT_ECANCELED);
+        assert_int_equal(recv_int(ch), 5 + i);
+    }
+    tmlrt_chan_release(ch);
+}
+
 static void a_select_moves_at_most_one_item(void **state) {
     (void)state;
     tmlrt_chan_t *in[2] = {chan_of(2), chan_of(2)}, *out = chan_of(1);
@@ -554,6 +576,7 @@ int main(void) {
         cmocka_unit_test(close_lets_receivers_drain),
         cmocka_unit_test(nobody_is_told_of_the_end_while_an_item_is_reserved),
         cmocka_unit_test(a_rendezvous_waits_for_the_other),
+        cmocka_unit_test(a_select_that_meets_itself_leaves_the_item_to_the_next),
         cmocka_unit_test(a_select_moves_at_most_one_item),
         cmocka_unit_test(a_deadline_moves_nothing),
         cmocka_unit_test(a_oneshot_gives_its_item_once),

@@ -209,15 +209,89 @@ static void fibers_that_wait_for_their_turn_share_few_stacks(void **state) {
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
-static void an_aborted_unstarted_fiber_never_runs(void **state) {
+/* Owns its argument; one that was cancelled before it began is told by each of its waits. */
+static void *fiber_frees(void *arg) {
+    int           *owned = arg, n = *owned;
+    tmlrt_notify_t never = TMLRT_NOTIFY_INIT;
+    tmlrt_op_t     op = TMLRT_OP_INIT;
+    free(owned);
+    require(tmlrt_cancelled() == TMLRT_ECANCELED);
+    require(tmlrt_notified(&never) == TMLRT_ECANCELED);
+    require(tmlrt_yield() == TMLRT_ECANCELED);
+    tmlrt_op_sleep(&op, NULL, 3600 * TMLRT_S);
+    require(tmlrt_op_await(&op) == TMLRT_OK && tmlrt_op_result(&op) == TMLRT_ECANCELED);
+    require(tmlrt_shield_begin() == TMLRT_OK);
+    require(tmlrt_sleep(1) == TMLRT_OK);
+    require(tmlrt_shield_end() == TMLRT_OK);
+    return (void *)(uintptr_t)n;
+}
+
+static int *owned_number(int n) {
+    int *owned = malloc(sizeof *owned);
+    require(owned != NULL);
+    *owned = n;
+    return owned;
+}
+
+static void a_fiber_that_is_aborted_before_it_began_begins(void **state) {
+    (void)state;
+    tmlrt_runtime_t     *rt = runtime_current_thread();
+    tmlrt_task_options_t late = TMLRT_TASK_OPTIONS_INIT;
+    void                *result = NULL;
+    tmlrt_task_t        *task = go(rt, fiber_frees, owned_number(7), NULL);
+    assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
+    assert_int_equal(join(task, &result), TMLRT_OK); /* done, with its value */
+    assert_int_equal((int)(uintptr_t)result, 7);
+    late.deadline = 1; /* long past */
+    assert_int_equal(join(go(rt, fiber_frees, owned_number(8), &late), &result), TMLRT_OK);
+    assert_int_equal((int)(uintptr_t)result, 8);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+static void children_of_a_cancelled_scope_begin(void **state) {
+    (void)state;
+    tmlrt_runtime_t     *rt = runtime_current_thread();
+    tmlrt_scope_t        scope = TMLRT_SCOPE_INIT;
+    tmlrt_task_options_t child = TMLRT_TASK_OPTIONS_INIT;
+    tmlrt_task_t        *task[40];
+    child.scope = &scope;
+    assert_int_equal(tmlrt_scope_open(&scope, rt, TMLRT_NEVER), TMLRT_OK);
+    for (int i = 0; i < 40; i++)
+        task[i] = go(rt, fiber_frees, owned_number(i), &child);
+    assert_int_equal(tmlrt_scope_cancel(&scope), TMLRT_OK);
+    assert_int_equal(tmlrt_scope_join(&scope), TMLRT_ECANCELED);
+    for (int i = 0; i < 40; i++) {
+        void *result = NULL;
+        assert_int_equal(join(task[i], &result), TMLRT_OK);
+        assert_int_equal((int)(uintptr_t)result, i);
+    }
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
+/* At a shutdown all that are left begin, one after the other on the same few stacks. */
+static struct {
+    int    begun;
+    size_t most;
+} leftover;
+
+static void *fiber_left(void *arg) {
+    if (++leftover.begun % 1024 == 0 && mapped() > leftover.most) leftover.most = mapped();
+    require(tmlrt_sleep(TMLRT_S) == TMLRT_ECANCELED);
+    return arg;
+}
+
+static void a_shutdown_lets_unstarted_fibers_begin_on_few_stacks(void **state) {
     (void)state;
     tmlrt_runtime_t *rt = runtime_current_thread();
-    atomic_int       count;
-    atomic_init(&count, 0);
-    tmlrt_task_t *task = go(rt, fiber_adds, &count, NULL);
-    assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
-    assert_int_equal(join(task, NULL), TMLRT_ECANCELED);
-    assert_int_equal(atomic_load(&count), 0);
+    const int        n = scaled(100000);
+    for (int i = 0; i < n; i++)
+        require(tmlrt_go(rt, fiber_left, NULL, NULL, NULL) == TMLRT_OK);
+    size_t before = mapped();
+    leftover.begun = 0;
+    leftover.most = before;
+    assert_int_equal(tmlrt_runtime_shutdown(rt, 0, NULL), TMLRT_ETIMEDOUT);
+    assert_int_equal(leftover.begun, n);
+    assert_true(leftover.most - before < (size_t)256 << 20); /* each one on its own: 6 GiB */
     assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
 }
 
@@ -369,27 +443,29 @@ static void former_handler(int signo) {
     _exit(signo == SIGSEGV || signo == SIGBUS ? 3 : 4);
 }
 
-static void overflowing_child(int to, void (*former)(int)) {
+static void overflowing_child(int to, void (*former)(int), tmlrt_fiber_fn deep, uint32_t cls) {
     tmlrt_task_options_t options = TMLRT_TASK_OPTIONS_INIT;
     int                  sum;
     options.name = "the deep one";
+    options.stack_class = cls;
     dup2(to, STDERR_FILENO);
     signal(SIGSEGV, former);
     signal(SIGBUS, former);
     require(tmlrt_fiber_catch_overflow() == TMLRT_OK);
     tmlrt_runtime_t *rt = runtime_multi(1);
-    join(go(rt, fiber_recurses, &sum, &options), NULL);
+    join(go(rt, deep, &sum, &options), NULL);
     _exit(0);
 }
 
 /* A process whose fiber overflows: what it says, and how it ends. */
-static int overflow(char *said, size_t size, void (*former)(int)) {
+static int overflow(char *said, size_t size, void (*former)(int), tmlrt_fiber_fn deep,
+                    uint32_t cls) {
     int to[2], status = 0;
     assert_int_equal(pipe(to), 0);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) overflowing_child(to[1], former);
+    if (child == 0) overflowing_child(to[1], former, deep, cls);
     close(to[1]);
     size_t  n = 0;
     ssize_t got;
@@ -405,17 +481,79 @@ static void an_overflow_names_the_fiber(void **state) {
     (void)state;
     char said[1024];
     if (getenv("TMLRT_TEST_SLOW") != NULL) skip_because("memcheck has words of its own for it");
-    int status = overflow(said, sizeof said, SIG_DFL);
+    int status = overflow(said, sizeof said, SIG_DFL, fiber_recurses, TMLRT_STACK_DEFAULT);
     assert_true(WIFSIGNALED(status)); /* as without us */
     assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
-    status = overflow(said, sizeof said, former_handler);
+    status = overflow(said, sizeof said, former_handler, fiber_recurses, TMLRT_STACK_DEFAULT);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
+}
+
+/* How a process ends that is sent the signal instead, `former` being what it did before. */
+static int killed(void (*former)(int)) {
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGSEGV, former);
+        require(tmlrt_fiber_catch_overflow() == TMLRT_OK);
+        kill(getpid(), SIGSEGV);
+        struct sigaction now;
+        sigaction(SIGSEGV, NULL, &now);
+        _exit((now.sa_flags & SA_SIGINFO) != 0 ? 0 : 9); /* still there */
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void a_signal_that_is_sent_does_what_it_did_before(void **state) {
+    (void)state;
+    int status = killed(SIG_DFL);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_int_equal(killed(SIG_IGN), 0);
+    status = killed(former_handler);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+}
+
+/* One frame that is larger than the stack, touched at its far end alone. */
+__attribute__((noinline)) static int leap(void) {
+    volatile char buffer[48 << 10];
+    buffer[0] = 1;
+    return buffer[0];
+}
+
+static void *fiber_leaps(void *arg) {
+    *(int *)arg = leap();
+    return NULL;
+}
+
+static void a_large_frame_does_not_leap_over_the_guard(void **state) {
+    (void)state;
+    char said[1024];
+    if (getenv("TMLRT_TEST_SLOW") != NULL) skip_because("memcheck has words of its own for it");
+    if (getenv("TMLRT_TEST_EMULATED") != NULL) skip_because("the emulator makes no guards");
+    if (sizeof(void *) < 8) skip_because("guards are a page where addresses are scarce");
+    int status = overflow(said, sizeof said, SIG_DFL, fiber_leaps, TMLRT_STACK_SMALL);
+    assert_true(WIFSIGNALED(status));
     assert_non_null(strstr(said, "stack overflow of fiber 'the deep one'"));
 }
 #else
 static void an_overflow_names_the_fiber(void **state) {
     (void)state;
     skip_on_windows("needs fork; test_os_windows has its like");
+    skip_because("the sanitizer has that signal");
+}
+
+static void a_signal_that_is_sent_does_what_it_did_before(void **state) {
+    (void)state;
+    skip_on_windows("there is no kill");
+    skip_because("the sanitizer has that signal");
+}
+
+static void a_large_frame_does_not_leap_over_the_guard(void **state) {
+    (void)state;
+    skip_on_windows("every compiler there touches each page of a large frame");
     skip_because("the sanitizer has that signal");
 }
 #endif
@@ -427,11 +565,15 @@ int main(void) {
         cmocka_unit_test(a_guard_is_called_once_and_passes_the_result_on),
         cmocka_unit_test(operations_on_the_stack_end_before_it_goes),
         cmocka_unit_test(fibers_that_wait_for_their_turn_share_few_stacks),
-        cmocka_unit_test(an_aborted_unstarted_fiber_never_runs),
+        cmocka_unit_test(a_fiber_that_is_aborted_before_it_began_begins),
+        cmocka_unit_test(children_of_a_cancelled_scope_begin),
+        cmocka_unit_test(a_shutdown_lets_unstarted_fibers_begin_on_few_stacks),
         cmocka_unit_test(a_request_takes_effect_when_the_last_shield_ends),
         cmocka_unit_test(a_shielded_wait_goes_on_through_an_abort),
         cmocka_unit_test(a_move_across_a_wait_keeps_no_address_of_the_old_thread),
         cmocka_unit_test(an_overflow_names_the_fiber),
+        cmocka_unit_test(a_signal_that_is_sent_does_what_it_did_before),
+        cmocka_unit_test(a_large_frame_does_not_leap_over_the_guard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

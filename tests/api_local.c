@@ -152,6 +152,36 @@ static void a_new_task_inherits_what_its_key_hands_on(void **state) {
     assert_int_equal(unit_run(rt, &tally, body_has_inherited, NULL), 0);
 }
 
+/* A key that would take away what is being handed on; also after a spawn of its own. */
+static void *inherit_meddles(void *value) {
+    static int depth;
+    if (depth++ == 0) {
+        unit_t u = unit_of(&tally, body_ready, NULL);
+        require(tmlrt_spawn(NULL, &unit_type, &u, NULL, NULL) == TMLRT_OK);
+    }
+    depth--;
+    require(tmlrt_local_set(&handed_on, NULL) == TMLRT_ECLOSED);
+    require(tmlrt_local_set(&own_key, value) == TMLRT_ECLOSED);
+    require(get(&handed_on) == 10);
+    return NULL;
+}
+
+static void *hands_on_what_meddles(void *arg) {
+    static const tmlrt_local_key_t meddles = {inherit_meddles, NULL};
+    require(tmlrt_local_set(&meddles, arg) == TMLRT_OK);
+    set(&handed_on, 10);
+    tmlrt_task_release(unit_spawn(NULL, &tally, body_ready, NULL));
+    set(&handed_on, 0); /* now it may */
+    return NULL;
+}
+
+static void nothing_is_set_while_values_are_handed_on(void **state) {
+    (void)state;
+    run(hands_on_what_meddles, &made);
+    wait_until(dropped == made);
+    assert_int_equal(made, 3); /* one, and that of both children */
+}
+
 /* ---- the end --------------------------------------------------------------------------------------- */
 
 static void                    drop_sets(void *value);
@@ -237,6 +267,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(values_follow_the_task_and_end_with_it, forget),
         cmocka_unit_test_setup(a_new_task_inherits_what_its_key_hands_on, forget),
+        cmocka_unit_test_setup(nothing_is_set_while_values_are_handed_on, forget),
         cmocka_unit_test_setup(values_end_after_the_state_of_an_aborted_task, forget),
         cmocka_unit_test_setup(without_memory_nothing_is_set_or_lost, forget),
         cmocka_unit_test_setup(bad_arguments_are_refused, forget),

@@ -180,6 +180,77 @@ static void a_lock_is_no_cancellation_point(void **state) {
     assert_ok(tmlrt_runtime_destroy(rt));
 }
 
+static int fine(void *arg) {
+    ++*(int *)arg;
+    return 0;
+}
+
+static void *doomed_caller(void *arg) {
+    tmlrt_once_t done = TMLRT_SYNC_INIT, fresh = TMLRT_SYNC_INIT;
+    require(tmlrt_once_call(&done, fine, arg) == TMLRT_OK);
+    require(tmlrt_task_abort(tmlrt_task_current()) == TMLRT_OK);
+    require(tmlrt_once_call(&done, fine, arg) == TMLRT_OK); /* nothing to wait for, ever */
+    require(tmlrt_once_call(&fresh, fine, arg) == TMLRT_ECANCELED);
+    return NULL;
+}
+
+static void what_has_been_done_once_is_no_cancellation_point(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    int              calls = 0;
+    tmlrt_task_t    *task;
+    assert_ok(tmlrt_go(rt, doomed_caller, &calls, NULL, &task));
+    assert_ok(tmlrt_join(task, NULL));
+    tmlrt_task_release(task);
+    assert_int_equal(calls, 1);
+    assert_ok(tmlrt_runtime_destroy(rt));
+}
+
+/* A panic out of the call leaves the turn to who catches it. */
+static jmp_buf      landing;
+static tmlrt_once_t panicked;
+
+static int32_t catches(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result) {
+    if (setjmp(landing) != 0) {
+        require(tmlrt_once_failed(&panicked) == TMLRT_OK);
+        return TMLRT_PANICKED;
+    }
+    return body(state, cx, result);
+}
+
+static int panics(void *arg) {
+    ++*(int *)arg;
+    longjmp(landing, 1);
+}
+
+static void *calls_what_panics(void *arg) {
+    tmlrt_once_call(&panicked, panics, arg);
+    return NULL;
+}
+
+static void *calls_what_is_fine(void *arg) {
+    require(tmlrt_once_call(&panicked, fine, arg) == TMLRT_OK);
+    return NULL;
+}
+
+static void a_panic_in_a_once_lets_the_next_one_try(void **state) {
+    (void)state;
+    tmlrt_runtime_t     *rt = runtime_current_thread();
+    tmlrt_task_options_t guarded = TMLRT_TASK_OPTIONS_INIT;
+    int                  calls = 0;
+    tmlrt_task_t        *task[2];
+    guarded.guard = catches;
+    memset(&panicked, 0, sizeof panicked);
+    assert_ok(tmlrt_go(rt, calls_what_panics, &calls, &guarded, &task[0]));
+    assert_int_equal(tmlrt_join(task[0], NULL), TMLRT_EPANIC);
+    assert_ok(tmlrt_go(rt, calls_what_is_fine, &calls, NULL, &task[1]));
+    assert_ok(tmlrt_join(task[1], NULL));
+    assert_int_equal(calls, 2);
+    for (int i = 0; i < 2; i++)
+        tmlrt_task_release(task[i]);
+    assert_ok(tmlrt_runtime_destroy(rt));
+}
+
 /* Whoever has been let through ends the object at once. */
 typedef struct handover {
     _Atomic(tmlrt_semaphore_t *)  sem;
@@ -231,6 +302,8 @@ int main(void) {
         cmocka_unit_test(a_call_inside_a_stackless_poll_does_not_block),
         cmocka_unit_test(tasks_fibers_and_threads_share_them),
         cmocka_unit_test(a_lock_is_no_cancellation_point),
+        cmocka_unit_test(what_has_been_done_once_is_no_cancellation_point),
+        cmocka_unit_test(a_panic_in_a_once_lets_the_next_one_try),
         cmocka_unit_test(who_has_been_let_through_may_end_the_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

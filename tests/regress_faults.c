@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "support/internal_faults.h"
+#include "support/polling.h"
 #include "support/random.h"
 #include "support/skip.h"
 #include "support/unit.h"
@@ -342,6 +343,101 @@ static void scopes_and_tokens_survive_every_failed_allocation(void **state) {
 
 /* ---- the handler of overflows ----------------------------------------------------------------- */
 
+/* More waiters than one batch, and no memory to let them go on at once. */
+enum { WAITERS = 100 };
+
+static tmlrt_notify_t crowd;
+static tmlrt_op_t     waiter[WAITERS];
+
+static void notify_all_without_memory(const tmlrt_waker_vtable_t *vtable) {
+    tmlrt_waker_t waker = {NULL, vtable};
+    tmlrt_cx_t    cx = {&waker, NULL, {NULL, NULL}};
+    memset(&crowd, 0, sizeof crowd);
+    for (int i = 0; i < WAITERS; i++) {
+        assert_int_equal(tmlrt_op_notified(&waiter[i], &crowd), TMLRT_OK);
+        assert_int_equal(tmlrt_op_poll(&waiter[i], &cx), TMLRT_PENDING);
+    }
+    tmlrt__fault_arm(TMLRT__FAULT_ALLOC, 1, true, ENOMEM);
+    assert_int_equal(tmlrt_notify_all(&crowd), TMLRT_OK);
+    assert_true(tmlrt__fault_fired(TMLRT__FAULT_ALLOC) > 0);
+    tmlrt__fault_disarm();
+}
+
+static void a_notify_all_without_memory_reaches_all(void **state) {
+    (void)state;
+    for (int cancelled = 0; cancelled <= 40; cancelled += 20) { /* of those that were told first */
+        tmlrt_op_t late = TMLRT_OP_INIT;
+        notify_all_without_memory(&nop_vtable);
+        assert_ok(tmlrt_op_notified(&late, &crowd));
+        assert_waits(&late);
+        for (int i = 0; i < cancelled; i++)
+            assert_cancels(&waiter[i], TMLRT_ECANCELED);
+        for (int i = cancelled; i < WAITERS; i++)
+            assert_ends(&waiter[i], TMLRT_OK);
+        assert_waits(&late); /* it came after */
+        assert_ok(tmlrt_notify_one(&crowd));
+        assert_ends(&late, TMLRT_OK);
+        /* Who has been let go on, told or not, takes nothing that is for others. */
+        notify_all_without_memory(&nop_vtable);
+        assert_ok(tmlrt_op_notified(&late, &crowd));
+        assert_waits(&late);
+        assert_ok(tmlrt_notify_one(&crowd));
+        assert_ends(&late, TMLRT_OK);
+        for (int i = 0; i < WAITERS; i++)
+            assert_ends(&waiter[i], TMLRT_OK);
+    }
+}
+
+static void crowd_clone(void *data, tmlrt_waker_t *out);
+
+/* The first who is told ends the wait of all, and then the object. */
+static void crowd_wake(void *data) {
+    (void)data;
+    if (tmlrt_op_result(&waiter[0]) != TMLRT_EBUSY) return;
+    for (int i = 0; i < WAITERS; i++)
+        require(tmlrt_op_cancel(&waiter[i]) == TMLRT_OK && tmlrt_op_result(&waiter[i]) < 0);
+    memset(&crowd, 0xff, sizeof crowd); /* a latch that nobody gives up */
+}
+
+static void crowd_drop(void *data) {
+    (void)data;
+}
+
+static const tmlrt_waker_vtable_t crowd_vtable = {crowd_clone, crowd_wake, crowd_wake, crowd_drop};
+
+static void crowd_clone(void *data, tmlrt_waker_t *out) {
+    *out = (tmlrt_waker_t){data, &crowd_vtable};
+}
+
+static void who_was_told_by_a_notify_all_may_end_the_object(void **state) {
+    (void)state;
+    notify_all_without_memory(&crowd_vtable);
+    tmlrt_notify_t gone;
+    memset(&gone, 0xff, sizeof gone);
+    assert_memory_equal(&crowd, &gone, sizeof gone);
+}
+
+/* A thread needs memory to wait; a lock that cannot be waited for is an error, not a lock. */
+static void a_lock_that_cannot_be_waited_for_is_not_taken(void **state) {
+    (void)state;
+    tmlrt_mutex_t  mutex = TMLRT_SYNC_INIT;
+    tmlrt_rwlock_t rwlock = TMLRT_SYNC_INIT;
+    assert_int_equal(tmlrt_mutex_lock(&mutex), TMLRT_OK);
+    assert_int_equal(tmlrt_rwlock_write(&rwlock), TMLRT_OK);
+    tmlrt__fault_arm(TMLRT__FAULT_ALLOC, 1, true, ENOMEM);
+    int lock = tmlrt_mutex_lock(&mutex), until = tmlrt_mutex_lock_until(&mutex, TMLRT_NEVER);
+    int read = tmlrt_rwlock_read(&rwlock), write = tmlrt_rwlock_write(&rwlock);
+    tmlrt__fault_disarm();
+    assert_int_equal(lock, TMLRT_ENOMEM);
+    assert_int_equal(until, TMLRT_ENOMEM);
+    assert_int_equal(read, TMLRT_ENOMEM);
+    assert_int_equal(write, TMLRT_ENOMEM);
+    assert_int_equal(tmlrt_mutex_unlock(&mutex), TMLRT_OK);
+    assert_int_equal(tmlrt_mutex_try_lock(&mutex), TMLRT_OK);
+    assert_int_equal(tmlrt_rwlock_unlock(&rwlock), TMLRT_OK);
+    assert_int_equal(tmlrt_rwlock_try_write(&rwlock), TMLRT_OK);
+}
+
 static void a_handler_that_could_not_be_set_is_set_by_the_next_call(void **state) {
     (void)state;
 #if defined(_WIN32)
@@ -376,6 +472,9 @@ int main(void) {
         cmocka_unit_test(timers_survive_every_interrupted_call),
         cmocka_unit_test(shutdown_survives_every_failed_allocation),
         cmocka_unit_test(shutdown_survives_every_interrupted_call),
+        cmocka_unit_test(a_notify_all_without_memory_reaches_all),
+        cmocka_unit_test(who_was_told_by_a_notify_all_may_end_the_object),
+        cmocka_unit_test(a_lock_that_cannot_be_waited_for_is_not_taken),
         cmocka_unit_test(a_handler_that_could_not_be_set_is_set_by_the_next_call),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

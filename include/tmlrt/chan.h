@@ -37,7 +37,9 @@ typedef struct tmlrt_chan tmlrt_chan_t;
 #define TMLRT_CHAN_UNBOUNDED SIZE_MAX
 
 /* `capacity` items, TMLRT_CHAN_UNBOUNDED, or 0: a rendezvous, where a send waits until there is a
- * receiver in flight (should that one be cancelled at the last moment, the next one gets the item).
+ * receiver in flight (should that one be cancelled at the last moment, the next one gets the item;
+ * so it is when a select holds a send to a rendezvous and a receive from it, and nobody else is there:
+ * it meets itself, the send wins, and the item stays for the next receiver).
  * FIFO among waiting senders and among waiting receivers, and nobody overtakes those who wait; a
  * receiver sees the items of one sender in order. Errors: TMLRT_EINVAL, TMLRT_ENOMEM. */
 TMLRT_API int           tmlrt_chan_create(tmlrt_chan_t **chan, size_t item_size, size_t capacity);

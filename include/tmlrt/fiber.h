@@ -6,11 +6,14 @@
  * waits, by tmlrt_op_await or one of the calls built on it, it gives the worker away; the same calls
  * on a plain thread block that thread. Between two waits it stays on one worker; across a wait it
  * may move to another unless it was pinned, so it must not hold across a wait: the address of a
- * thread-local variable (errno included), a pthread mutex, a C++ catch block.
+ * thread-local variable (errno included), a pthread mutex, a C++ catch block. Nor may a destructor
+ * wait that runs during an unwinding: exceptions in flight are the thread's. docs/guide.md has the
+ * whole list.
  *
- * Cancelling a fiber (abort, its deadline, its scope, a shutdown) never stops it in the middle:
- * its current wait and every later one end with TMLRT_ECANCELED until it has returned. A shield lets
- * its clean-up wait.
+ * Cancelling a fiber (abort, its deadline, its scope, a shutdown) never stops it in the middle, and
+ * never keeps it from beginning: its current wait and every later one end with TMLRT_ECANCELED until
+ * it has returned. So a fiber always ends what its argument owns. One that neither waits nor looks at
+ * tmlrt_cancelled holds up a shutdown. A shield lets its clean-up wait.
  */
 #ifndef TMLRT_FIBER_H
 #define TMLRT_FIBER_H
@@ -25,11 +28,14 @@ TMLRT_BEGIN_DECLS
 typedef void *(*tmlrt_fiber_fn)(void *arg);
 
 /* Spawns a fiber that runs fn(arg) on `rt` (NULL: the current runtime). Threads, options, handle
- * and errors as tmlrt_spawn; the stack's size is options->stack_class. The stack is taken when the
- * fiber runs first; without memory for one the fiber ends then, and its outcome is TMLRT_ENOMEM: fn
- * has not been called (as with an abort before the first run, TMLRT_ECANCELED). A panic that
- * options->guard catches ends the fiber alone, TMLRT_EPANIC. A fiber that overflows its stack hits a
- * guard page: see tmlrt_fiber_catch_overflow. */
+ * and errors as tmlrt_spawn; the stack's size is options->stack_class. The outcome is TMLRT_OK with
+ * what fn returned, also of a fiber that was cancelled, or TMLRT_EPANIC, when options->guard caught a
+ * panic: it ends the fiber alone. The stack is taken when the fiber runs first; without memory for one
+ * it ends then, with TMLRT_ENOMEM: this alone says that fn was not called, and that `arg` is the
+ * caller's still. A fiber that overflows its stack hits a
+ * guard, 64 KiB of addresses below it (32-bit systems: a page; Windows probes each page): see
+ * tmlrt_fiber_catch_overflow. A single frame that is larger can leap over it: compile what runs on
+ * fibers with -fstack-clash-protection. */
 TMLRT_API int tmlrt_go(tmlrt_runtime_t *rt, tmlrt_fiber_fn fn, void *arg,
                        const tmlrt_task_options_t *options, tmlrt_task_t **task);
 
@@ -48,7 +54,7 @@ TMLRT_API int tmlrt_shield_end(void);
 TMLRT_API int tmlrt_cancelled(void);
 
 /* Installs, process-wide, a handler for SIGSEGV and SIGBUS on a stack of its own that names the
- * fiber whose guard page was hit on standard error and then calls the handler that was there
+ * fiber whose guard was hit on standard error and then calls the handler that was there
  * before. Opt-in; once is enough. Errors: TMLRT_ENOTSUP, TMLRT_ENOMEM. */
 TMLRT_API int tmlrt_fiber_catch_overflow(void);
 

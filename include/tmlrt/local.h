@@ -27,7 +27,7 @@ typedef struct tmlrt_local_key {
 /* Sets the running task's value (NULL removes it) and drops the former one.
  * Owns: on success the task owns `value`, on an error the caller still does.
  * Errors: TMLRT_EINVAL, TMLRT_ENORUNTIME (no task runs here), TMLRT_ENOMEM, TMLRT_ECLOSED (the task
- * is ending its values). */
+ * is ending its values, or handing them on: inside `inherit`). */
 TMLRT_API int tmlrt_local_set(const tmlrt_local_key_t *key, void *value);
 
 /* The running task's value; NULL when there is none, or no task. Owns: it stays the task's. */

@@ -31,9 +31,10 @@
  *
  * A scope is registered with its task like an operation in flight: when the task is aborted, panics
  * or returns, the children are cancelled and joined before its state is dropped; tmlrt_ops_drain and
- * the end of a tmlrt_op_future do the same for what lies in them. A fiber joins every scope that it
- * opened before it leaves the frame that it lies in; one that returns with a scope open is stopped
- * with a message (one that panics is not: its guard may leap over the joins).
+ * the end of a tmlrt_op_future do the same for what lies in them. A fiber, thread or blocking job
+ * joins every scope that it opened before it leaves the frame that it lies in; a fiber or job that
+ * returns with a scope open is stopped with a message (a fiber that panics is not: its guard may leap
+ * over the joins).
  */
 #ifndef TMLRT_SCOPE_H
 #define TMLRT_SCOPE_H

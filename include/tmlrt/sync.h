@@ -17,9 +17,11 @@
  * absolute deadline in ns on tmlrt_now (TMLRT_NEVER: none); `try_` never waits and may be called
  * anywhere. Errors of every call, besides what is said at each: TMLRT_EINVAL for NULL and
  * out-of-range arguments; TMLRT_EDEADLK where it would have to wait inside a stackless poll, a drop
- * or a hook; TMLRT_ETIMEDOUT of `_until`; TMLRT_ECANCELED in a fiber that is being cancelled, also
- * when it would not have to wait (but tmlrt_mutex_lock, tmlrt_rwlock_read and _write are no
- * cancellation points: they return with the lock).
+ * or a hook; TMLRT_ENOMEM where a plain thread has to wait and there is no memory for that;
+ * TMLRT_ETIMEDOUT of `_until`; TMLRT_ECANCELED in a fiber that is being cancelled, also when it would
+ * not have to wait (but tmlrt_mutex_lock, tmlrt_rwlock_read and _write are no cancellation points, and
+ * tmlrt_once_call of what has been done is none). Whatever the error, it has taken nothing: look at
+ * the result of a lock as well.
  */
 #ifndef TMLRT_SYNC_H
 #define TMLRT_SYNC_H
@@ -45,7 +47,8 @@ typedef struct tmlrt_mutex {
 
 /* Prepares `op` to lock. READY with TMLRT_OK: it is locked. */
 TMLRT_API int tmlrt_op_lock(tmlrt_op_t *op, tmlrt_mutex_t *mutex);
-/* Locks. Not a cancellation point: a fiber that is cancelled still gets the lock. */
+/* Locks. Not a cancellation point: a fiber that is cancelled still gets the lock, and where a fiber
+ * may wait it always does. */
 TMLRT_API int tmlrt_mutex_lock(tmlrt_mutex_t *mutex);
 TMLRT_API int tmlrt_mutex_lock_until(tmlrt_mutex_t *mutex, int64_t deadline);
 /* TMLRT_EAGAIN when it is locked. */
@@ -127,7 +130,8 @@ TMLRT_API int tmlrt_once_done(tmlrt_once_t *once);
 TMLRT_API int tmlrt_once_failed(tmlrt_once_t *once);
 /* Does all of it: calls fn(arg), which may wait; a non-zero return is a failure, returned to this
  * caller (let it be a TMLRT_E* or positive), and the next one tries. TMLRT_OK once it has been done.
- * fn must not come back to the same once. */
+ * fn must not come back to the same once. A panic or jump out of fn does not end its turn: who catches
+ * it calls tmlrt_once_failed, or the others wait for ever. */
 TMLRT_API int tmlrt_once_call(tmlrt_once_t *once, int (*fn)(void *arg), void *arg);
 
 /* ---- wait group -------------------------------------------------------------------------------

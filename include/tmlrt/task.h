@@ -53,7 +53,7 @@ typedef struct tmlrt_task_type {
 #define TMLRT_TASK_PINNED 1u /* stays on the worker that spawns it; outside a worker: EINVAL */
 #define TMLRT_TASK_DAEMON 2u /* shutdown does not wait for it */
 
-/* Sizes of a fiber's stack. A page below each is a guard. */
+/* Sizes of a fiber's stack. Below each lies a guard. */
 #define TMLRT_STACK_DEFAULT 0u /* medium */
 #define TMLRT_STACK_SMALL   1u /* 16 KiB */
 #define TMLRT_STACK_MEDIUM  2u /* 64 KiB */
@@ -124,8 +124,9 @@ TMLRT_API void tmlrt_task_release(tmlrt_task_t *task);
 
 /* Asks for cancellation. The task is not polled again: its operations in flight are cancelled and
  * acknowledged, then its state is dropped, on a worker. A task that finishes first is done, not
- * cancelled. Threads: any; of a job of the blocking pool not beside the destroy of its runtime.
- * Errors: TMLRT_EINVAL, TMLRT_EALREADY (it had ended). */
+ * cancelled. A fiber goes on, or begins, and is told by its waits. Threads: any; of a job of the
+ * blocking pool not beside the destroy of its runtime. Errors: TMLRT_EINVAL, TMLRT_EALREADY (it had
+ * ended). */
 TMLRT_API int tmlrt_task_abort(tmlrt_task_t *task);
 
 /* 1 when the task has ended, with any outcome, else 0; TMLRT_EINVAL for NULL. Threads: any. */
