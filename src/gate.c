@@ -19,6 +19,10 @@ uint64_t tmlrt__gate_enter(tmlrt__gate_t *g) {
     }
 }
 
+void tmlrt__gate_show(tmlrt__gate_t *g, uint64_t word) {
+    tmlrt__store_relaxed(&g->word, word | TMLRT__GATE_LATCH);
+}
+
 static bool gate__is_empty(const tmlrt__gate_t *g) {
     return g->head.next == NULL || tmlrt__list_is_empty(&g->head);
 }

@@ -56,6 +56,10 @@ static inline bool tmlrt__gate_give(tmlrt__gate_t *g, uint64_t from, uint64_t to
 /* Takes the latch; returns the word without it. */
 uint64_t tmlrt__gate_enter(tmlrt__gate_t *g);
 
+/* Entered, before a grant: who reads the word without entering, once the fire has woken him, sees
+ * `word` already. The fire publishes it; a leave comes too late for one that runs meanwhile. */
+void tmlrt__gate_show(tmlrt__gate_t *g, uint64_t word);
+
 /* Publishes `word` and gives the latch up, in one store. The gate may be gone on return. */
 void tmlrt__gate_leave(tmlrt__gate_t *g, uint64_t word);
 

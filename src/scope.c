@@ -43,6 +43,7 @@ static int scope__mark(tmlrt__scope_t *s, int reason, int failure, bool by_owner
         *todo = s;
         w = (w | SCOPE__CANCELLED) + SCOPE__ONE;
         tmlrt__op_t *guard = tmlrt__gate_first(&s->gate);
+        tmlrt__gate_show(&s->gate, w); /* an owner that runs does not wait for our leave */
         if (guard != NULL && !by_owner) tmlrt__gate_grant(guard, 1, 0, wakes);
     }
     tmlrt__gate_leave(&s->gate, w);

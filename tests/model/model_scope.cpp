@@ -285,6 +285,52 @@ struct deadline_follows_end : scope_suite<deadline_follows_end, 2> {
     }
 };
 
+/* The owner waits for anything but the end of the scope when that is cancelled: it is woken, and
+ * sees why. */
+struct cancel_reaches_owner : scope_suite<cancel_reaches_owner, 2> {
+    void before() {
+        looks = true;
+        make(0, ENDS, ENDS, false);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+            owner.run();
+        } else {
+            RL_ASSERT(tmlrt_scope_cancel(pub()) == TMLRT_OK);
+        }
+    }
+    void after() {
+        finish();
+        RL_ASSERT(result == (unsigned)-TMLRT_ECANCELED);
+    }
+};
+
+/* The same from a scope inside of it. */
+struct outer_cancel_reaches_owner : scope_suite<outer_cancel_reaches_owner, 3> {
+    void before() {
+        looks = nests = true;
+        make(1, NEVER, ENDS, false);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+            owner.run();
+        } else if (i == 1) {
+            RL_ASSERT(tmlrt_scope_cancel(pub()) == TMLRT_OK);
+        } else {
+            child[0].run();
+            child[0].run();
+        }
+    }
+    void after() {
+        finish();
+        RL_ASSERT(result == (unsigned)-TMLRT_ECANCELED);
+    }
+};
+
 /* The outer scope fails while the owner joins both, and the last child of the inner one ends, or
  * never will by itself. The outer one ends last. */
 template <int inner_child>
@@ -318,7 +364,8 @@ int main(int argc, char **argv) {
     rl::iteration_t n = model_iterations(argc, argv);
     return holds<last_child_races_join>(n) && holds<failure_races_spawn>(n) &&
                    holds<abort_races_ends>(n) && holds<deadline_races_end>(n) &&
-                   holds<deadline_follows_end>(n) && holds<failure_races_inner_end>(n) &&
+                   holds<deadline_follows_end>(n) && holds<cancel_reaches_owner>(n) &&
+                   holds<outer_cancel_reaches_owner>(n) && holds<failure_races_inner_end>(n) &&
                    holds<failure_ends_inner>(n)
                ? 0
                : 1;
