@@ -18,15 +18,28 @@
 #define TML__PAUSE_MOST  (10 * TMLRT_MS)
 #define TML__LOOK        TMLRT_S /* the same for one that has registered something */
 
-static _Thread_local tmlrt__tml_task_t *tml__here;
+static _Thread_local void *tml__thread_here;
 
-/* Out of line: after a switch of stacks the address of a thread-local must be asked for anew. */
-__attribute__((noinline)) tmlrt__tml_task_t *tmlrt__tml_here(void) {
-    return tml__here;
+/* Where the innermost poll of this stack notes its future: a fiber takes its own along when it is
+ * suspended in the middle of one (block_on). Out of line: after a switch of stacks the address of a
+ * thread-local must be asked for anew. */
+__attribute__((noinline)) static void **tml__here(void) {
+    struct tmlrt__fiber *fiber = tmlrt__current()->fiber;
+    return fiber != NULL ? &fiber->here : &tml__thread_here;
 }
 
-__attribute__((noinline)) static void tml__set_here(tmlrt__tml_task_t *t) {
-    tml__here = t;
+/* Notes `t` there; what was noted before. */
+static tmlrt__tml_task_t *tml__swap_here(tmlrt__tml_task_t *t) {
+    void             **here = tml__here();
+    tmlrt__tml_task_t *was = *here;
+    *here = t;
+    return was;
+}
+
+/* On one stack tasks may nest: a join runs its child there, a thread drives its runtime. */
+__attribute__((noinline)) tmlrt__tml_task_t *tmlrt__tml_here(void) {
+    tmlrt__tml_task_t *t = *tml__here();
+    return t != NULL && t->poller == tmlrt_task_current() ? t : NULL;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -108,18 +121,18 @@ void tmlrt__tml_wake(void *slot) {
 
 bool tmlrt__tml_task_poll(tmlrt__tml_task_t *t, bool fresh, TmlPoll *out) {
     TmlContext         cx = {{tmlrt__tml_wake, t->slot, t->id}, t->executor};
-    tmlrt__tml_task_t *outer = tmlrt__tml_here();
+    tmlrt__tml_task_t *outer = tml__swap_here(t);
     bool               panicked = false;
+    t->poller = tmlrt_task_current();
     if (fresh) t->pause = TML__PAUSE_LEAST;
     t->due = TMLRT_NEVER;
     t->waits = false;
     t->yielded = false;
-    tml__set_here(t);
     if (t->guard != NULL)
         panicked = t->guard(t->poll, t->state, &cx, out) != 0;
     else
         *out = t->poll(t->state, &cx);
-    tml__set_here(outer);
+    tml__swap_here(outer);
     return !panicked;
 }
 

@@ -42,6 +42,8 @@ typedef struct tmlrt__tml_task {
     void        *state; /* of the poller; its own copy where size is not 0 */
     size_t       size;
 
+    const tmlrt_task_t *poller; /* of the poll under way: the runtime's task; NULL: a thread */
+
     int64_t due;     /* of the poller, as the next three: when to poll again; reset by each poll */
     bool    waits;   /* something will wake it */
     bool    yielded; /* it wants another turn at once */
@@ -74,7 +76,7 @@ bool tmlrt__tml_task_poll(tmlrt__tml_task_t *t, bool fresh, TmlPoll *out);
 /* After a poll that said Pending: when the next one is due, on tmlrt_now. */
 int64_t tmlrt__tml_task_next(tmlrt__tml_task_t *t);
 
-/* The future that this thread polls, or NULL. */
+/* The future that is polled by what runs on this thread now (a task, or the thread itself), or NULL. */
 tmlrt__tml_task_t *tmlrt__tml_here(void);
 
 /* The wake_fn of wakers made here; their data is a slot. */

@@ -16,6 +16,7 @@
 
 #include <tmlrt/tml.h>
 
+#include "support/random.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -513,6 +514,55 @@ static void block_on_works_inside_a_poll(void **state) {
     tml_executor_destroy(e);
 }
 
+static void *nests_in_fiber(void *arg) {
+    int *rounds = arg;
+    for (int i = 0; i < *rounds; i++)
+        require(tml_block_on(nested_poll, NULL, 0).value.i64_value == 1);
+    return NULL;
+}
+
+/* A task of tmlrt.h that nothing but its own sleeps wakes. */
+static int32_t body_naps(unit_t *u, tmlrt_cx_t *cx) {
+    static const TmlTimerState fresh = {0, 1, 0};
+    TmlTimerState             *t = u->arg;
+    (void)cx;
+    while (u->i < u->n) {
+        if (tml_sleep_poll(t, NULL).tag != TML_POLL_READY) return TMLRT_PENDING;
+        *t = fresh;
+        u->i++;
+    }
+    return TMLRT_READY;
+}
+
+/* While a fiber is suspended in the middle of a poll, others on its thread are polled for themselves;
+ * so it is with a thread that drives its runtime in the middle of one. */
+static void a_poll_that_is_suspended_is_not_taken_for_that_of_others(void **state) {
+    (void)state;
+    for (int workers = 0; workers <= 2; workers += 2) {
+        tmlrt_runtime_t *rt = workers == 0 ? runtime_current_thread() : runtime_multi(2);
+        int              rounds = scaled(20);
+        tally_t          tally = {0};
+        TmlTimerState    timer[6];
+        tmlrt_task_t    *task[8];
+        for (int i = 0; i < 8; i++) {
+            if (i < 2) {
+                assert_int_equal(tmlrt_go(rt, nests_in_fiber, &rounds, NULL, &task[i]), TMLRT_OK);
+                continue;
+            }
+            timer[i - 2] = tml_timer_new(1);
+            unit_t u = unit_of(&tally, body_naps, &timer[i - 2]);
+            u.n = 3 * rounds;
+            assert_int_equal(tmlrt_spawn(rt, &unit_type, &u, NULL, &task[i]), TMLRT_OK);
+        }
+        if (workers == 0) nests_in_fiber(&rounds); /* here it is the thread that is suspended */
+        for (int i = 0; i < 8; i++) {
+            assert_int_equal(tmlrt_join(task[i], NULL), TMLRT_OK);
+            tmlrt_task_release(task[i]);
+        }
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+}
+
 typedef struct cancelled {
     TmlChannel   *c;
     tmlrt_task_t *waiter;
@@ -670,6 +720,7 @@ int main(void) {
         cmocka_unit_test(block_on_copies_a_state_with_a_size_and_passes_on_one_without),
         cmocka_unit_test(block_on_is_woken_by_another_thread),
         cmocka_unit_test(block_on_works_inside_a_poll),
+        cmocka_unit_test(a_poll_that_is_suspended_is_not_taken_for_that_of_others),
         cmocka_unit_test(block_on_in_a_cancelled_fiber_suspends_it),
         cmocka_unit_test(a_panic_ends_its_task_alone_on_any_thread),
         cmocka_unit_test(a_task_of_the_callers_is_polled_by_hand),
