@@ -158,14 +158,15 @@ tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx) {
     tmlrt__tml_waiter_t  w = {NULL, NULL, {NULL, NULL}};
     tmlrt__tml_waiter_t *made;
     tmlrt__tml_task_t   *here = tmlrt__tml_here();
-    if (cx != NULL && cx->waker.wake_fn == tmlrt__tml_wake)
-        w.slot = cx->waker.data;
-    else if (here != NULL)
-        w.slot = here->slot;
+    if (cx != NULL && cx->waker.wake_fn == tmlrt__tml_wake) w.slot = cx->waker.data;
+    if (w.slot == NULL && here != NULL) w.slot = here->slot;
     if (w.slot == NULL && !waiter__native(&w.waker)) return NULL;
     made = tmlrt__mem_get(&tmlrt__mem_default, sizeof w, alignof(tmlrt__tml_waiter_t));
     if (made == NULL) {
-        if (w.waker.vtable != NULL) tmlrt_waker_drop(&w.waker);
+        if (w.waker.vtable != NULL)
+            tmlrt_waker_wake(&w.waker); /* which ends it */
+        else if (here == NULL || w.slot != here->slot)
+            tmlrt__tml_wake(w.slot);
         return NULL;
     }
     *made = w;

@@ -85,7 +85,8 @@ void tmlrt__tml_wake(void *slot);
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 /* Who is to be woken by a function that was called with `cx` (see the header's words): allocated; it
- * counts as registered. NULL: nobody, or no memory. */
+ * counts as registered. NULL: nobody; or no memory, then he is polled again without it: by what
+ * polls him, or woken here and now. */
 tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx);
 
 /* Under the list's latch: adds `w`; false: the list has it already. */

@@ -438,6 +438,32 @@ static void a_timeout_ends_what_takes_too_long(void **state) {
     assert_int_equal(sizeof(TmlTimeoutState), 48);
 }
 
+typedef struct limited_join {
+    TmlTimeoutState limit;
+    joiner_t        inner;
+} limited_join_t;
+
+static TmlPoll limited_join_poll(void *state, TmlContext *cx) {
+    limited_join_t *s = state;
+    TmlPoll         p;
+    (void)cx;
+    s->limit.inner_state = &s->inner;
+    tml_timeout_poll_ptr(&s->limit, NULL, &p);
+    return p;
+}
+
+/* The inner future's context says nobody: it counts as none. */
+static void under_a_timeout_without_a_context_a_join_still_wakes(void **state) {
+    (void)state;
+    atomic_int      polls = 0;
+    _Atomic int64_t sum = 0;
+    limited_join_t  s = {tml_timeout_new(joiner_poll, NULL, 100000), {late(200, 5), &polls, &sum}};
+    TmlTaskHandle   h = tml_spawn(e, limited_join_poll, &s, sizeof s);
+    assert_int_equal(tml_executor_run(e), 0);
+    assert_int_equal(tml_join_poll(&h, NULL).value.i64_value, 5);
+    assert_in_range(polls, 1, 4); /* by the end, not by looking again and again */
+}
+
 static atomic_int flag;
 
 static TmlPoll flag_poll(void *state, TmlContext *cx) {
@@ -478,6 +504,7 @@ int main(void) {
         WITH_EXECUTOR(join_all_has_every_result),
         WITH_EXECUTOR(select_tells_the_first_and_race_its_result),
         WITH_EXECUTOR(a_timeout_ends_what_takes_too_long),
+        WITH_EXECUTOR(under_a_timeout_without_a_context_a_join_still_wakes),
         WITH_EXECUTOR(under_a_timeout_a_future_that_takes_no_waker_is_still_looked_at),
     };
     return cmocka_run_group_tests(tests, default_runtime_of_two, default_runtime_end);
