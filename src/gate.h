@@ -83,4 +83,11 @@ static inline bool tmlrt__wakes_full(const tmlrt__wakes_t *wakes) {
 /* No lock held: carries out what the fires left. */
 void tmlrt__wakes_run(const tmlrt__wakes_t *wakes);
 
+/* Objects with rounds: who waits goes on when the round has ended in which he came, his operation's
+ * `word`. Entered: fires those of other rounds than `now`, with 0. */
+void tmlrt__gate_serve_rounds(tmlrt__gate_t *g, uint64_t now, tmlrt__wakes_t *wakes);
+
+/* The resume of such an operation: fires those that one entry did not. `now`: read entered. */
+int32_t tmlrt__gate_resume_round(tmlrt__gate_t *g, const uint64_t *now);
+
 #endif
