@@ -48,7 +48,7 @@ void tml_executor_destroy(TmlExecutor *e) {
         for (tmlrt__tml_task_t *t = e->bucket[i], *next; t != NULL; t = next) {
             next = t->next;
             if (!t->ended) tmlrt__tml_task_retire(t);
-            tmlrt__tml_waiters_wake(t->joiners);
+            tmlrt__tml_waiters_wake(tmlrt__tml_waiters_take(&t->joiners));
             tmlrt__tml_task_unref(t);
         }
     }
@@ -164,9 +164,8 @@ static void frame__drop(void *state) {
         e->outcome = outcome;
     }
     t->ended = true;
-    tmlrt__tml_waiter_t *joiners = t->joiners;
+    tmlrt__tml_waiter_t *joiners = tmlrt__tml_waiters_take(&t->joiners);
     bool                 keeps = t->keeps;
-    t->joiners = NULL;
     if (!keeps) executor__remove(e, t);
     if (--e->alive == 0) tmlrt_notify_one(&e->quiet);
     tmlrt__latch_unlock(&e->latch); /* from here on the executor may be gone */

@@ -17,6 +17,7 @@
 #define TML__PAUSE_LEAST (50 * TMLRT_US)
 #define TML__PAUSE_MOST  (10 * TMLRT_MS)
 #define TML__LOOK        TMLRT_S /* the same for one that has registered something */
+#define TML__SWEEP       64u     /* waiters that are kept in any case */
 
 static _Thread_local void *tml__thread_here;
 
@@ -174,12 +175,70 @@ tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx) {
     return made;
 }
 
-bool tmlrt__tml_waiter_add(tmlrt__tml_waiter_t **list, tmlrt__tml_waiter_t *w) {
-    for (const tmlrt__tml_waiter_t *i = *list; i != NULL; i = i->next)
+bool tmlrt__tml_waiter_add(tmlrt__tml_waiters_t *list, tmlrt__tml_waiter_t *w) {
+    for (const tmlrt__tml_waiter_t *i = list->first; i != NULL; i = i->next)
         if (i->slot == w->slot && i->waker.data == w->waker.data) return false;
-    w->next = *list;
-    *list = w;
+    w->next = list->first;
+    list->first = w;
+    list->n++;
     return true;
+}
+
+tmlrt__tml_waiter_t *tmlrt__tml_waiters_take(tmlrt__tml_waiters_t *list) {
+    tmlrt__tml_waiter_t *first = list->first;
+    list->first = NULL;
+    list->n = 0;
+    list->swept = 0;
+    list->taken++;
+    return first;
+}
+
+/* Whether a wake would find nobody. */
+static bool waiter__has_ended(const tmlrt__tml_waiter_t *w) {
+    if (w->slot == NULL) return tmlrt_task_is_finished(w->waker.data) != 0;
+    tmlrt__tml_task_t *t = tmlrt__tml_slot_find(w->slot);
+    if (t != NULL) tmlrt__tml_task_unref(t);
+    return t == NULL;
+}
+
+/* Frees those of *first who have ended; how many are left. *end: where the last one's link is. */
+static uint32_t waiters__drop_ended(tmlrt__tml_waiter_t **first, tmlrt__tml_waiter_t ***end) {
+    uint32_t n = 0;
+    while (*first != NULL) {
+        tmlrt__tml_waiter_t *w = *first;
+        if (!waiter__has_ended(w)) {
+            n++;
+            first = &w->next;
+            continue;
+        }
+        *first = w->next;
+        tmlrt__tml_waiter_free(w);
+    }
+    *end = first;
+    return n;
+}
+
+/* One that is alive and looks again meanwhile is there twice after it, which does no harm. */
+void tmlrt__tml_waiters_sweep(tmlrt__tml_waiters_t *list, tmlrt__latch_t *latch) {
+    if (list->n < TML__SWEEP || list->n / 2 < list->swept) return;
+    tmlrt__tml_waiter_t *mine = list->first, **end;
+    uint32_t             taken = list->taken;
+    list->first = NULL;
+    list->swept = list->n;
+    list->n = 0;
+    tmlrt__latch_unlock(latch);
+    uint32_t left = waiters__drop_ended(&mine, &end);
+    tmlrt__latch_lock(latch);
+    if (list->taken == taken) {
+        *end = list->first;
+        list->first = mine;
+        list->n += left;
+        list->swept = left;
+        return;
+    }
+    tmlrt__latch_unlock(latch); /* what they wait for came, and did not find them */
+    tmlrt__tml_waiters_wake(mine);
+    tmlrt__latch_lock(latch);
 }
 
 void tmlrt__tml_waiter_free(tmlrt__tml_waiter_t *w) {
@@ -188,14 +247,14 @@ void tmlrt__tml_waiter_free(tmlrt__tml_waiter_t *w) {
     tmlrt__mem_put(&tmlrt__mem_default, w, sizeof *w, alignof(tmlrt__tml_waiter_t));
 }
 
-void tmlrt__tml_waiters_wake(tmlrt__tml_waiter_t *list) {
-    while (list != NULL) {
-        tmlrt__tml_waiter_t *next = list->next;
-        if (list->slot != NULL)
-            tmlrt__tml_wake(list->slot);
+void tmlrt__tml_waiters_wake(tmlrt__tml_waiter_t *first) {
+    while (first != NULL) {
+        tmlrt__tml_waiter_t *next = first->next;
+        if (first->slot != NULL)
+            tmlrt__tml_wake(first->slot);
         else
-            tmlrt_waker_wake(&list->waker); /* which ends it */
-        tmlrt__tml_waiter_free(list);
-        list = next;
+            tmlrt_waker_wake(&first->waker); /* which ends it */
+        tmlrt__tml_waiter_free(first);
+        first = next;
     }
 }
