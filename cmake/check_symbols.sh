@@ -58,6 +58,9 @@ sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic" |
     { grep -vE '^(libc\.so\.|libc\.musl|libpthread\.so\.|ld-linux)' || true; } |
     quiet "needed besides libc"
 readelf -lW "$shared" | { grep 'GNU_STACK.*RWE' || true; } | quiet "an executable stack"
+# Else a program that is linked with -flto merges waits into its fibers (cmake/library.cmake).
+readelf -SW "$static" 2>/dev/null | { grep -o '\.gnu\.lto_[^. ]*' || true; } | sort -u |
+    quiet "code for link-time optimisation in $(basename "$static")"
 sed -n '/TEXTREL/p' <<<"$dynamic" | quiet "relocations in the code"
 
 # Each drop-in symbol has a test.

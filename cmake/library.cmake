@@ -70,9 +70,20 @@ if(TMLRT_LTO AND NOT TMLRT_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND U
         AND CMAKE_BUILD_TYPE MATCHES "^Rel")
     target_compile_options(tmlrt_objects PRIVATE -flto=auto -ffat-lto-objects)
     target_link_options(tmlrt PRIVATE -flto=auto)
-    # A function that comes back on another thread must not be merged into its callers.
-    set_source_files_properties("${PROJECT_SOURCE_DIR}/src/fiber.c" PROPERTIES COMPILE_OPTIONS
-        -fno-lto)
+    # A fiber may come back from a wait on another thread, and compilers compute the address of a
+    # thread-local once a function: no function may use one on both sides of a wait. All that wait
+    # use theirs before it only, merged into their callers or not, but those of these files: the wait
+    # itself, and what waits in a loop. They are merged with nothing. (Between two uses by tml_task.c a
+    # future's poll may wait; it asks out of line.)
+    set_source_files_properties("${PROJECT_SOURCE_DIR}/src/fiber.c"
+        "${PROJECT_SOURCE_DIR}/src/tml_executor.c" PROPERTIES COMPILE_OPTIONS -fno-lto)
+    # Nor are ours with the fibers of a program that is linked with -flto, which may wait again and
+    # again: the static library has machine code alone.
+    if(CMAKE_OBJCOPY)
+        add_custom_command(TARGET tmlrt_static POST_BUILD VERBATIM
+            COMMAND "${CMAKE_OBJCOPY}" --wildcard "--remove-section=.gnu.lto_*"
+                "--remove-section=.gnu.debuglto_*" $<TARGET_FILE:tmlrt_static>)
+    endif()
 endif()
 
 # The thread-local record is read on every call. initial-exec reads it in one instruction; under

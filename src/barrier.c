@@ -24,20 +24,12 @@ static barrier__object_t *barrier__of(void *barrier) {
     return (barrier__object_t *)barrier;
 }
 
-/* Entered: fires those whose round is over. */
-static void barrier__serve(barrier__object_t *b, tmlrt__wakes_t *wakes) {
-    tmlrt__op_t *first;
-    while ((first = tmlrt__gate_first(&b->gate)) != NULL && !tmlrt__wakes_full(wakes) &&
-           first->u.wait.word != b->round)
-        tmlrt__gate_grant(first, 1, 0, wakes);
-}
-
 /* Entered: comes as the last one, if it is that. */
 static bool barrier__complete(barrier__object_t *b, tmlrt__wakes_t *wakes) {
     if (b->come + 1 < b->parties) return false;
     b->come = 0;
     b->round++;
-    barrier__serve(b, wakes);
+    tmlrt__gate_serve_rounds(&b->gate, b->round, wakes);
     return true;
 }
 
@@ -66,14 +58,8 @@ static int32_t barrier__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 static int32_t barrier__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     barrier__object_t *b = barrier__of(op->u.wait.object);
-    tmlrt__wakes_t     wakes;
-    wakes.n = 0;
     (void)cx;
-    uint64_t w = tmlrt__gate_enter(&b->gate);
-    barrier__serve(b, &wakes);
-    tmlrt__gate_leave(&b->gate, w);
-    tmlrt__wakes_run(&wakes);
-    return TMLRT_READY;
+    return tmlrt__gate_resume_round(&b->gate, &b->round);
 }
 
 /* Once the round is complete it has met the others, fired or not. */
@@ -85,7 +71,7 @@ static int32_t barrier__cancel(tmlrt__op_t *op, int reason) {
     bool     met = op->u.wait.word != b->round;
     if (!met) b->come--;
     tmlrt__gate_remove(op);
-    barrier__serve(b, &wakes);
+    tmlrt__gate_serve_rounds(&b->gate, b->round, &wakes);
     tmlrt__gate_leave(&b->gate, w);
     tmlrt__wakes_run(&wakes);
     op->result = met ? 0 : reason;

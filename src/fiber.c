@@ -211,6 +211,7 @@ static fiber_t *fiber__begin(fiber__state_t *s, tmlrt_task_t *task, tmlrt__worke
     f->guard = s->u.guard;
     f->head.shield = 0;
     f->head.scope = NULL;
+    f->head.here = NULL;
     f->answer = TMLRT_PENDING;
 #if defined(FIBER__ASAN)
     f->over = false;

@@ -19,6 +19,10 @@ uint64_t tmlrt__gate_enter(tmlrt__gate_t *g) {
     }
 }
 
+void tmlrt__gate_show(tmlrt__gate_t *g, uint64_t word) {
+    tmlrt__store_relaxed(&g->word, word | TMLRT__GATE_LATCH);
+}
+
 static bool gate__is_empty(const tmlrt__gate_t *g) {
     return g->head.next == NULL || tmlrt__list_is_empty(&g->head);
 }
@@ -68,4 +72,21 @@ void tmlrt__gate_grant(tmlrt__op_t *op, uint32_t granted, int64_t result, tmlrt_
 void tmlrt__wakes_run(const tmlrt__wakes_t *wakes) {
     for (unsigned i = 0; i < wakes->n; i++)
         tmlrt__wake_run(wakes->wake[i]);
+}
+
+void tmlrt__gate_serve_rounds(tmlrt__gate_t *g, uint64_t now, tmlrt__wakes_t *wakes) {
+    tmlrt__op_t *first;
+    while ((first = tmlrt__gate_first(g)) != NULL && !tmlrt__wakes_full(wakes) &&
+           first->u.wait.word != now)
+        tmlrt__gate_grant(first, 1, 0, wakes);
+}
+
+int32_t tmlrt__gate_resume_round(tmlrt__gate_t *g, const uint64_t *now) {
+    tmlrt__wakes_t wakes;
+    wakes.n = 0;
+    uint64_t w = tmlrt__gate_enter(g);
+    tmlrt__gate_serve_rounds(g, *now, &wakes);
+    tmlrt__gate_leave(g, w);
+    tmlrt__wakes_run(&wakes);
+    return TMLRT_READY;
 }

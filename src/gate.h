@@ -56,6 +56,10 @@ static inline bool tmlrt__gate_give(tmlrt__gate_t *g, uint64_t from, uint64_t to
 /* Takes the latch; returns the word without it. */
 uint64_t tmlrt__gate_enter(tmlrt__gate_t *g);
 
+/* Entered, before a grant: who reads the word without entering, once the fire has woken him, sees
+ * `word` already. The fire publishes it; a leave comes too late for one that runs meanwhile. */
+void tmlrt__gate_show(tmlrt__gate_t *g, uint64_t word);
+
 /* Publishes `word` and gives the latch up, in one store. The gate may be gone on return. */
 void tmlrt__gate_leave(tmlrt__gate_t *g, uint64_t word);
 
@@ -78,5 +82,12 @@ static inline bool tmlrt__wakes_full(const tmlrt__wakes_t *wakes) {
 
 /* No lock held: carries out what the fires left. */
 void tmlrt__wakes_run(const tmlrt__wakes_t *wakes);
+
+/* Objects with rounds: who waits goes on when the round has ended in which he came, his operation's
+ * `word`. Entered: fires those of other rounds than `now`, with 0. */
+void tmlrt__gate_serve_rounds(tmlrt__gate_t *g, uint64_t now, tmlrt__wakes_t *wakes);
+
+/* The resume of such an operation: fires those that one entry did not. `now`: read entered. */
+int32_t tmlrt__gate_resume_round(tmlrt__gate_t *g, const uint64_t *now);
 
 #endif

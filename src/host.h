@@ -74,6 +74,7 @@ struct tmlrt__host {
 struct tmlrt__fiber {
     struct tmlrt__scope *scope;  /* the one that it opened last; NULL: none */
     tmlrt_cx_t          *cx;     /* of the poll under way */
+    void                *here;   /* tml_task.h's: the future that it polls; NULL: none */
     uint32_t             shield; /* shields begun */
 };
 

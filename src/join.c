@@ -42,7 +42,8 @@ static int32_t join__take(tmlrt__op_t *op) {
 static int32_t join__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     tmlrt_task_t *task = op->u.join.task;
     if (tmlrt__state_is_complete(&task->state)) return join__take(op);
-    if (task == cx->task) {
+    if (task == cx->task ||
+        task == tmlrt__current()->task) { /* a job waits as a thread: no cx->task */
         op->result = TMLRT_EDEADLK;
         return TMLRT_READY;
     }

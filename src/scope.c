@@ -43,6 +43,7 @@ static int scope__mark(tmlrt__scope_t *s, int reason, int failure, bool by_owner
         *todo = s;
         w = (w | SCOPE__CANCELLED) + SCOPE__ONE;
         tmlrt__op_t *guard = tmlrt__gate_first(&s->gate);
+        tmlrt__gate_show(&s->gate, w); /* an owner that runs does not wait for our leave */
         if (guard != NULL && !by_owner) tmlrt__gate_grant(guard, 1, 0, wakes);
     }
     tmlrt__gate_leave(&s->gate, w);
@@ -298,11 +299,16 @@ static void scope__detach(tmlrt__scope_t *s) {
     if (s->timer != NULL) timer__stop(s->timer);
     s->timer = NULL;
     /* Not the links themselves: a canceller of the outer one is moving them, perhaps. */
-    if (!s->reached) return;
-    s->reached = false;
+    if (!s->counted) return;
     uint64_t w = tmlrt__gate_enter(&s->outer->gate);
     tmlrt__list_remove(&s->sibling);
     tmlrt__gate_leave(&s->outer->gate, w);
+}
+
+/* Owner: it has ended, so the outer one may. */
+static void scope__leave_outer(tmlrt__scope_t *s) {
+    if (!s->counted) return;
+    s->counted = false;
     tmlrt__scope_leave(s->outer);
 }
 
@@ -326,6 +332,7 @@ static int32_t scope__try_end(tmlrt__scope_t *s) {
         scope__detach(s); /* and look again: an expiry or a cancel may have begun meanwhile */
     }
     if (s->slot != NULL && *s->slot == s) *s->slot = s->outer;
+    scope__leave_outer(s);
     return TMLRT_READY;
 }
 
@@ -377,7 +384,7 @@ static int scope__nest(tmlrt__scope_t *s, tmlrt__scope_t *outer) {
     bool     open = (w & SCOPE__OPEN) != 0;
     if (open) {
         tmlrt__list_push_back(&outer->nested, &s->sibling);
-        s->reached = true;
+        s->counted = true;
         w += SCOPE__ONE;
     }
     if (open && (w & SCOPE__CANCELLED) != 0) {
@@ -421,7 +428,7 @@ static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
     s->shield = shield;
     s->forks = tmlrt__load_relaxed(&tmlrt__fork_generation);
     s->detached = false;
-    s->reached = false;
+    s->counted = false;
     tmlrt__op_prepare((tmlrt_op_t *)(void *)&s->guard, &guard__class);
 
     tmlrt__store_relaxed(&s->gate.word, SCOPE__OPEN); /* published by whoever passes `s` on */
@@ -433,6 +440,7 @@ static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
     }
     if (e != TMLRT_OK) {
         scope__detach(s);
+        scope__leave_outer(s);
         tmlrt__store_relaxed(&s->gate.word, 0);
         return e;
     }

@@ -18,7 +18,7 @@
  * thread that expires the timer: nobody has to poll the owner for it. The owner takes the record
  * from the scope before the last look at the count.
  *
- * Owner: who opened it. Only the owner touches the guard's plain fields, `timer`, `reached`,
+ * Owner: who opened it. Only the owner touches the guard's plain fields, `timer`, `counted`,
  * `detached`.
  */
 #ifndef TMLRT__SCOPE_H
@@ -36,7 +36,7 @@ struct tmlrt__scope {
     tmlrt__gate_t        gate;     /* its queue holds the guard, while that is armed */
     tmlrt__list_t        children; /* entered: `sibling` of the tasks' extras */
     tmlrt__list_t        nested;   /* entered: `sibling` of scopes of the same owner */
-    tmlrt__list_t        sibling;  /* outer entered; linked while `reached` */
+    tmlrt__list_t        sibling;  /* outer entered; linked while `counted` and not `detached` */
     tmlrt__scope_t      *outer;    /* constant while open: the one around it, of the same owner */
     tmlrt__scope_t     **slot;     /* constant: the owner's innermost scope; NULL: stackless */
     tmlrt__scope_t      *todo;     /* of who marked it: its list of what is to be told */
@@ -46,7 +46,7 @@ struct tmlrt__scope {
     TMLRT__WATCHED(int) reason;    /* entered: ECANCELED or ETIMEDOUT, the first; or 0 */
     uint32_t shield;               /* constant: shields begun around the open */
     uint32_t forks;                /* constant: the process's fork generation */
-    bool     reached;              /* owner: it is among the outer one's nested scopes */
+    bool     counted;              /* owner: by the outer one, from the open to the end */
     bool     detached;             /* owner: no timer and no outer scope reaches it any more */
 };
 

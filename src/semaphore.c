@@ -4,7 +4,8 @@
  *
  * Strict FIFO: while somebody waits nobody else takes any, and a waiter is granted all it wants at
  * once by whoever gives (taken off the count then). A cancelled waiter that had been granted gives
- * them to the next ones; one that was the first in the queue lets those behind it through.
+ * them to the next ones (of more than the most that there may be the rest is lost); one that was the
+ * first in the queue lets those behind it through.
  *
  * Of an operation `word` is the number of permits it wants.
  */
@@ -37,6 +38,12 @@ static bool sem__try(tmlrt__gate_t *g, uint64_t n) {
     bool     taken = (w & TMLRT__GATE_WAITERS) == 0 && w >> SEM__SHIFT >= n;
     tmlrt__gate_leave(g, taken ? w - (n << SEM__SHIFT) : w);
     return taken;
+}
+
+/* Given back beside permits that a release added meanwhile there may be more than the most. */
+static uint64_t sem__give_back(uint64_t w, uint64_t n) {
+    uint64_t room = (uint64_t)TMLRT_SEMAPHORE_MAX - (w >> SEM__SHIFT);
+    return w + ((n < room ? n : room) << SEM__SHIFT);
 }
 
 /* Entered: grants the first ones what they want, as far as the permits go. */
@@ -80,7 +87,7 @@ static int32_t sem__cancel(tmlrt__op_t *op, int reason) {
     tmlrt__wakes_t wakes;
     wakes.n = 0;
     uint64_t w = tmlrt__gate_enter(g);
-    if (!tmlrt__gate_remove(op)) w += op->u.wait.word << SEM__SHIFT;
+    if (!tmlrt__gate_remove(op)) w = sem__give_back(w, op->u.wait.word);
     tmlrt__gate_leave(g, sem__serve(g, w, &wakes));
     tmlrt__wakes_run(&wakes);
     op->result = reason;

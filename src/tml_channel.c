@@ -16,7 +16,7 @@ struct TmlChannel {
     unsigned char       *ring;  /* constant, as the next two; NULL: no bytes */
     size_t               capacity, item_size;
     size_t               head, count;
-    tmlrt__tml_waiter_t *senders, *receivers;
+    tmlrt__tml_waiters_t senders, receivers;
     bool                 closed;
 };
 
@@ -39,12 +39,6 @@ void tml_channel_destroy(TmlChannel *c) {
     if (c->ring != NULL)
         tmlrt__mem_put(&tmlrt__mem_default, c->ring, c->capacity * c->item_size, TMLRT__ALIGN_MAX);
     tmlrt__mem_put(&tmlrt__mem_default, c, sizeof *c, alignof(TmlChannel));
-}
-
-static tmlrt__tml_waiter_t *channel__take(tmlrt__tml_waiter_t **list) {
-    tmlrt__tml_waiter_t *taken = *list;
-    *list = NULL;
-    return taken;
 }
 
 static unsigned char *channel__slot(const TmlChannel *c, size_t i) {
@@ -72,15 +66,17 @@ static int32_t channel__recv(TmlChannel *c, void *value) {
 /* Tries; where it would block it tries again with a waiter in the hand, so that no change between
  * the two is missed. */
 static int32_t channel__try(TmlChannel *c, const void *from, void *to) {
-    tmlrt__tml_waiter_t *waiter = NULL, *woken = NULL;
-    int32_t              r;
+    tmlrt__tml_waiter_t  *waiter = NULL, *woken = NULL;
+    tmlrt__tml_waiters_t *same = from != NULL ? &c->senders : &c->receivers;
+    tmlrt__tml_waiters_t *other = from != NULL ? &c->receivers : &c->senders;
+    int32_t               r;
     for (;;) {
         tmlrt__latch_lock(&c->latch);
         r = from != NULL ? channel__send(c, from) : channel__recv(c, to);
-        if (r == 1) woken = channel__take(from != NULL ? &c->receivers : &c->senders);
-        if (r == 0 && waiter != NULL &&
-            tmlrt__tml_waiter_add(from != NULL ? &c->senders : &c->receivers, waiter)) {
+        if (r == 1) woken = tmlrt__tml_waiters_take(other);
+        if (r == 0 && waiter != NULL && tmlrt__tml_waiter_add(same, waiter)) {
             waiter = NULL;
+            tmlrt__tml_waiters_sweep(same, &c->latch);
             tmlrt__latch_unlock(&c->latch);
             break;
         }
@@ -109,8 +105,8 @@ void tml_channel_close(TmlChannel *c) {
     if (c == NULL) return;
     tmlrt__latch_lock(&c->latch);
     c->closed = true;
-    tmlrt__tml_waiter_t *senders = channel__take(&c->senders);
-    tmlrt__tml_waiter_t *receivers = channel__take(&c->receivers);
+    tmlrt__tml_waiter_t *senders = tmlrt__tml_waiters_take(&c->senders);
+    tmlrt__tml_waiter_t *receivers = tmlrt__tml_waiters_take(&c->receivers);
     tmlrt__latch_unlock(&c->latch);
     tmlrt__tml_waiters_wake(senders);
     tmlrt__tml_waiters_wake(receivers);

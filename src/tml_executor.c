@@ -13,6 +13,7 @@
 #include <tmlrt/time.h>
 
 #include "alloc.h"
+#include "call.h"
 #include "host.h"
 #include "os.h"
 #include "runtime.h"
@@ -47,7 +48,7 @@ void tml_executor_destroy(TmlExecutor *e) {
         for (tmlrt__tml_task_t *t = e->bucket[i], *next; t != NULL; t = next) {
             next = t->next;
             if (!t->ended) tmlrt__tml_task_retire(t);
-            tmlrt__tml_waiters_wake(t->joiners);
+            tmlrt__tml_waiters_wake(tmlrt__tml_waiters_take(&t->joiners));
             tmlrt__tml_task_unref(t);
         }
     }
@@ -163,9 +164,8 @@ static void frame__drop(void *state) {
         e->outcome = outcome;
     }
     t->ended = true;
-    tmlrt__tml_waiter_t *joiners = t->joiners;
+    tmlrt__tml_waiter_t *joiners = tmlrt__tml_waiters_take(&t->joiners);
     bool                 keeps = t->keeps;
-    t->joiners = NULL;
     if (!keeps) executor__remove(e, t);
     if (--e->alive == 0) tmlrt_notify_one(&e->quiet);
     tmlrt__latch_unlock(&e->latch); /* from here on the executor may be gone */
@@ -267,6 +267,15 @@ void tml_executor_set_guard(TmlExecutor *e, TmlGuardFn guard) {
 
 /* ---- run -------------------------------------------------------------------------------------- */
 
+/* Waits, suspended, whatever the fiber or a scope around it is asked: nobody could end for it what
+ * it waits for. */
+static int executor__await(tmlrt_notify_t *notify, int64_t deadline) {
+    tmlrt_op_t op = TMLRT_OP_INIT;
+    tmlrt_op_notified(&op, notify);
+    tmlrt_op_deadline(&op, deadline);
+    return (int)tmlrt__call_await_always(&op);
+}
+
 /* Starts what waits for the run. What cannot be started waits on. */
 static int executor__start_waiting(TmlExecutor *e, tmlrt_runtime_t *rt, tmlrt__tml_task_t *t) {
     int error = TMLRT_OK;
@@ -318,9 +327,7 @@ int32_t tml_executor_run(TmlExecutor *e) {
         int outcome = e->outcome;
         tmlrt__latch_unlock(&e->latch);
         if (quiet) return error != TMLRT_OK ? error : outcome;
-        tmlrt_shield_begin(); /* a fiber that is cancelled waits as well: its tasks use `e` */
-        tmlrt_notified(&e->quiet);
-        tmlrt_shield_end();
+        executor__await(&e->quiet, TMLRT_NEVER); /* cancelled or not: its tasks use `e` */
     }
 }
 
@@ -364,13 +371,13 @@ int32_t tml_executor_poll_task(TmlExecutor *e, TmlTask *task) {
 
 /* ---- block_on ----------------------------------------------------------------------------------- */
 
-/* Where nobody may wait: inside a stackless poll. */
+/* Where nobody may wait (inside a stackless poll), or can for want of memory. */
 #define BLOCK_ON__SLICE TMLRT_MS
 
 /* Waits for a wake or until `next`; true: it was a wake. */
 static bool block_on__wait(tmlrt__tml_task_t *t, int64_t next) {
-    int r = tmlrt_notified_until(&t->notify, next);
-    if (r != TMLRT_EDEADLK && r != TMLRT_ECANCELED) return r == TMLRT_OK;
+    int r = executor__await(&t->notify, next);
+    if (r == TMLRT_OK || r == TMLRT_ETIMEDOUT) return r == TMLRT_OK;
     int64_t now = tmlrt_now(NULL), left = next - now;
     if (left > BLOCK_ON__SLICE) left = BLOCK_ON__SLICE;
     if (left > 0) tmlrt__os_sleep_until(tmlrt__os_now() + left);

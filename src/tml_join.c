@@ -23,7 +23,12 @@ static bool join__look(TmlTaskHandle *h, tmlrt__tml_waiter_t **waiter) {
         h->completed = 1;
         return true;
     }
-    if (*waiter != NULL && tmlrt__tml_waiter_add(&t->joiners, *waiter)) *waiter = NULL;
+    if (*waiter != NULL && tmlrt__tml_waiter_add(&t->joiners, *waiter)) {
+        *waiter = NULL;
+        tmlrt__tml_task_ref(t); /* it may end while the latch is not held */
+        tmlrt__tml_waiters_sweep(&t->joiners, &h->executor->latch);
+        tmlrt__tml_task_unref(t);
+    }
     return false;
 }
 

@@ -18,16 +18,30 @@
 #define TML__PAUSE_LEAST (50 * TMLRT_US)
 #define TML__PAUSE_MOST  (10 * TMLRT_MS)
 #define TML__LOOK        TMLRT_S /* the same for one that has registered something */
+#define TML__SWEEP       64u     /* waiters that are kept in any case */
 
-static _Thread_local tmlrt__tml_task_t *tml__here;
+static _Thread_local void *tml__thread_here;
 
-/* Out of line: after a switch of stacks the address of a thread-local must be asked for anew. */
-TMLRT__NOINLINE tmlrt__tml_task_t *tmlrt__tml_here(void) {
-    return tml__here;
+/* Where the innermost poll of this stack notes its future: a fiber takes its own along when it is
+ * suspended in the middle of one (block_on). Out of line: after a switch of stacks the address of a
+ * thread-local must be asked for anew. */
+static TMLRT__NOINLINE void **tml__here(void) {
+    struct tmlrt__fiber *fiber = tmlrt__current()->fiber;
+    return fiber != NULL ? &fiber->here : &tml__thread_here;
 }
 
-static TMLRT__NOINLINE void tml__set_here(tmlrt__tml_task_t *t) {
-    tml__here = t;
+/* Notes `t` there; what was noted before. */
+static tmlrt__tml_task_t *tml__swap_here(tmlrt__tml_task_t *t) {
+    void             **here = tml__here();
+    tmlrt__tml_task_t *was = *here;
+    *here = t;
+    return was;
+}
+
+/* On one stack tasks may nest: a join runs its child there, a thread drives its runtime. */
+TMLRT__NOINLINE tmlrt__tml_task_t *tmlrt__tml_here(void) {
+    tmlrt__tml_task_t *t = *tml__here();
+    return t != NULL && t->poller == tmlrt_task_current() ? t : NULL;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -109,18 +123,18 @@ void tmlrt__tml_wake(void *slot) {
 
 bool tmlrt__tml_task_poll(tmlrt__tml_task_t *t, bool fresh, TmlPoll *out) {
     TmlContext         cx = {{tmlrt__tml_wake, t->slot, t->id}, t->executor};
-    tmlrt__tml_task_t *outer = tmlrt__tml_here();
+    tmlrt__tml_task_t *outer = tml__swap_here(t);
     bool               panicked = false;
+    t->poller = tmlrt_task_current();
     if (fresh) t->pause = TML__PAUSE_LEAST;
     t->due = TMLRT_NEVER;
     t->waits = false;
     t->yielded = false;
-    tml__set_here(t);
     if (t->guard != NULL)
         panicked = t->guard(t->poll, t->state, &cx, out) != 0;
     else
         *out = t->poll(t->state, &cx);
-    tml__set_here(outer);
+    tml__swap_here(outer);
     return !panicked;
 }
 
@@ -146,14 +160,15 @@ tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx) {
     tmlrt__tml_waiter_t  w = {NULL, NULL, {NULL, NULL}};
     tmlrt__tml_waiter_t *made;
     tmlrt__tml_task_t   *here = tmlrt__tml_here();
-    if (cx != NULL && cx->waker.wake_fn == tmlrt__tml_wake)
-        w.slot = cx->waker.data;
-    else if (here != NULL)
-        w.slot = here->slot;
+    if (cx != NULL && cx->waker.wake_fn == tmlrt__tml_wake) w.slot = cx->waker.data;
+    if (w.slot == NULL && here != NULL) w.slot = here->slot;
     if (w.slot == NULL && !waiter__native(&w.waker)) return NULL;
     made = tmlrt__mem_get(&tmlrt__mem_default, sizeof w, alignof(tmlrt__tml_waiter_t));
     if (made == NULL) {
-        if (w.waker.vtable != NULL) tmlrt_waker_drop(&w.waker);
+        if (w.waker.vtable != NULL)
+            tmlrt_waker_wake(&w.waker); /* which ends it */
+        else if (here == NULL || w.slot != here->slot)
+            tmlrt__tml_wake(w.slot);
         return NULL;
     }
     *made = w;
@@ -161,12 +176,70 @@ tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx) {
     return made;
 }
 
-bool tmlrt__tml_waiter_add(tmlrt__tml_waiter_t **list, tmlrt__tml_waiter_t *w) {
-    for (const tmlrt__tml_waiter_t *i = *list; i != NULL; i = i->next)
+bool tmlrt__tml_waiter_add(tmlrt__tml_waiters_t *list, tmlrt__tml_waiter_t *w) {
+    for (const tmlrt__tml_waiter_t *i = list->first; i != NULL; i = i->next)
         if (i->slot == w->slot && i->waker.data == w->waker.data) return false;
-    w->next = *list;
-    *list = w;
+    w->next = list->first;
+    list->first = w;
+    list->n++;
     return true;
+}
+
+tmlrt__tml_waiter_t *tmlrt__tml_waiters_take(tmlrt__tml_waiters_t *list) {
+    tmlrt__tml_waiter_t *first = list->first;
+    list->first = NULL;
+    list->n = 0;
+    list->swept = 0;
+    list->taken++;
+    return first;
+}
+
+/* Whether a wake would find nobody. */
+static bool waiter__has_ended(const tmlrt__tml_waiter_t *w) {
+    if (w->slot == NULL) return tmlrt_task_is_finished(w->waker.data) != 0;
+    tmlrt__tml_task_t *t = tmlrt__tml_slot_find(w->slot);
+    if (t != NULL) tmlrt__tml_task_unref(t);
+    return t == NULL;
+}
+
+/* Frees those of *first who have ended; how many are left. *end: where the last one's link is. */
+static uint32_t waiters__drop_ended(tmlrt__tml_waiter_t **first, tmlrt__tml_waiter_t ***end) {
+    uint32_t n = 0;
+    while (*first != NULL) {
+        tmlrt__tml_waiter_t *w = *first;
+        if (!waiter__has_ended(w)) {
+            n++;
+            first = &w->next;
+            continue;
+        }
+        *first = w->next;
+        tmlrt__tml_waiter_free(w);
+    }
+    *end = first;
+    return n;
+}
+
+/* One that is alive and looks again meanwhile is there twice after it, which does no harm. */
+void tmlrt__tml_waiters_sweep(tmlrt__tml_waiters_t *list, tmlrt__latch_t *latch) {
+    if (list->n < TML__SWEEP || list->n / 2 < list->swept) return;
+    tmlrt__tml_waiter_t *mine = list->first, **end;
+    uint32_t             taken = list->taken;
+    list->first = NULL;
+    list->swept = list->n;
+    list->n = 0;
+    tmlrt__latch_unlock(latch);
+    uint32_t left = waiters__drop_ended(&mine, &end);
+    tmlrt__latch_lock(latch);
+    if (list->taken == taken) {
+        *end = list->first;
+        list->first = mine;
+        list->n += left;
+        list->swept = left;
+        return;
+    }
+    tmlrt__latch_unlock(latch); /* what they wait for came, and did not find them */
+    tmlrt__tml_waiters_wake(mine);
+    tmlrt__latch_lock(latch);
 }
 
 void tmlrt__tml_waiter_free(tmlrt__tml_waiter_t *w) {
@@ -175,14 +248,14 @@ void tmlrt__tml_waiter_free(tmlrt__tml_waiter_t *w) {
     tmlrt__mem_put(&tmlrt__mem_default, w, sizeof *w, alignof(tmlrt__tml_waiter_t));
 }
 
-void tmlrt__tml_waiters_wake(tmlrt__tml_waiter_t *list) {
-    while (list != NULL) {
-        tmlrt__tml_waiter_t *next = list->next;
-        if (list->slot != NULL)
-            tmlrt__tml_wake(list->slot);
+void tmlrt__tml_waiters_wake(tmlrt__tml_waiter_t *first) {
+    while (first != NULL) {
+        tmlrt__tml_waiter_t *next = first->next;
+        if (first->slot != NULL)
+            tmlrt__tml_wake(first->slot);
         else
-            tmlrt_waker_wake(&list->waker); /* which ends it */
-        tmlrt__tml_waiter_free(list);
-        list = next;
+            tmlrt_waker_wake(&first->waker); /* which ends it */
+        tmlrt__tml_waiter_free(first);
+        first = next;
     }
 }

@@ -38,15 +38,17 @@ static void alarm__drop(void *state) {
 static const tmlrt_task_type_t alarm__type =
     TMLRT_TASK_TYPE(alarm__state_t, alarm__poll, alarm__drop);
 
-/* Has the caller woken at `due`; where nothing can, it is on its own with the clock. */
-static void alarm__set(const TmlContext *cx, int64_t due) {
-    if (tmlrt_runtime_current() == NULL) return;
+/* Has the caller woken at `due`. False: he was woken now, to ask again; or nothing can wake him, and
+ * he is on his own with the clock. */
+static bool alarm__set(const TmlContext *cx, int64_t due) {
+    if (tmlrt_runtime_current() == NULL) return false;
     tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
     alarm__state_t       s = {.due = due, .waiter = tmlrt__tml_waiter_new(cx)};
     o.flags = TMLRT_TASK_DAEMON;
-    if (s.waiter == NULL) return;
-    if (tmlrt_spawn(NULL, &alarm__type, &s, &o, NULL) == TMLRT_OK) return;
-    tmlrt__tml_waiters_wake(s.waiter); /* it looks at the clock again at once */
+    if (s.waiter == NULL) return false;
+    if (tmlrt_spawn(NULL, &alarm__type, &s, &o, NULL) == TMLRT_OK) return true;
+    tmlrt__tml_waiters_wake(s.waiter);
+    return false;
 }
 
 /* ---- sleep and delay ------------------------------------------------------------------------- */
@@ -57,6 +59,10 @@ static tmlrt__tml_task_t *time__here(const TmlContext *cx) {
     if (here == NULL || cx == NULL || cx->waker.wake_fn != tmlrt__tml_wake) return here;
     return cx->waker.data == here->slot || cx->waker.data == NULL ? here : NULL;
 }
+
+/* Of TmlTimerState.started: it has begun; and it has an alarm. */
+#define SLEEP__STARTED 1
+#define SLEEP__ALARM   2
 
 TmlTimerState tml_timer_new(int64_t duration_ms) {
     TmlTimerState s = {0, duration_ms, 0};
@@ -72,14 +78,13 @@ static int64_t sleep__due(const TmlTimerState *s) {
 
 TmlPoll tml_sleep_poll(TmlTimerState *s, TmlContext *cx) {
     if (s == NULL || s->duration_ms <= 0) {
-        if (s != NULL) s->started = 1;
+        if (s != NULL) s->started = SLEEP__STARTED;
         return tml_poll_ready_i64(0);
     }
     int64_t            now = tmlrt_now(NULL);
     tmlrt__tml_task_t *here = time__here(cx);
-    bool               first = s->started == 0;
-    if (first) {
-        s->started = 1;
+    if (s->started == 0) {
+        s->started = SLEEP__STARTED;
         s->start_time_ms = now / TMLRT_MS + (now % TMLRT_MS != 0); /* up: never early */
     }
     int64_t due = sleep__due(s);
@@ -87,8 +92,8 @@ TmlPoll tml_sleep_poll(TmlTimerState *s, TmlContext *cx) {
     if (here != NULL) {
         here->waits = true;
         if (due < here->due) here->due = due;
-    } else if (first) {
-        alarm__set(cx, due);
+    } else if ((s->started & SLEEP__ALARM) == 0 && alarm__set(cx, due)) {
+        s->started |= SLEEP__ALARM;
     }
     return tml_poll_pending();
 }

@@ -34,14 +34,6 @@ static bool group__is_zero(const group__object_t *o) {
     return group__count(tmlrt__load_acquire(&o->gate.word)) == 0;
 }
 
-/* Entered: fires those whose round is over. */
-static void group__serve(group__object_t *o, tmlrt__wakes_t *wakes) {
-    tmlrt__op_t *first;
-    while ((first = tmlrt__gate_first(&o->gate)) != NULL && !tmlrt__wakes_full(wakes) &&
-           first->u.wait.word != o->round)
-        tmlrt__gate_grant(first, 1, TMLRT_OK, wakes);
-}
-
 /* ---- the operation ------------------------------------------------------------------------- */
 
 static int32_t group__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
@@ -59,14 +51,8 @@ static int32_t group__start(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 static int32_t group__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     group__object_t *o = group__of(op->u.wait.object);
-    tmlrt__wakes_t   wakes;
-    wakes.n = 0;
     (void)cx;
-    uint64_t w = tmlrt__gate_enter(&o->gate);
-    group__serve(o, &wakes);
-    tmlrt__gate_leave(&o->gate, w);
-    tmlrt__wakes_run(&wakes);
-    return TMLRT_READY;
+    return tmlrt__gate_resume_round(&o->gate, &o->round);
 }
 
 static int32_t group__cancel(tmlrt__op_t *op, int reason) {
@@ -76,7 +62,7 @@ static int32_t group__cancel(tmlrt__op_t *op, int reason) {
     uint64_t w = tmlrt__gate_enter(&o->gate);
     bool     over = op->u.wait.word != o->round;
     tmlrt__gate_remove(op);
-    group__serve(o, &wakes);
+    tmlrt__gate_serve_rounds(&o->gate, o->round, &wakes);
     tmlrt__gate_leave(&o->gate, w);
     tmlrt__wakes_run(&wakes);
     op->result = over ? TMLRT_OK : reason;
@@ -132,7 +118,7 @@ int tmlrt_wait_group_add(tmlrt_wait_group_t *group, int64_t n) {
         w = group__sum(w, n);
         if (was && group__count(w) == 0) {
             o->round++;
-            group__serve(o, &wakes);
+            tmlrt__gate_serve_rounds(&o->gate, o->round, &wakes);
         }
     }
     tmlrt__gate_leave(&o->gate, w);

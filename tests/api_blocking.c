@@ -64,6 +64,20 @@ static void *join(tmlrt_task_t *task) {
     return value;
 }
 
+static void *job_joins_itself(void *arg) {
+    tmlrt_task_t *self = tmlrt_task_current();
+    require(self != NULL);
+    return tmlrt_join(self, NULL) == TMLRT_EDEADLK ? arg : NULL;
+}
+
+static void a_job_that_joins_itself_is_told(void **state) {
+    (void)state;
+    int              x;
+    tmlrt_runtime_t *rt = runtime_with(1, 1);
+    assert_ptr_equal(join(spawn(rt, job_joins_itself, &x, 0)), &x);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     tmlrt_runtime_t     *rt = runtime_with(1, 0);
@@ -375,6 +389,7 @@ int main(void) {
         cmocka_unit_test(a_job_returns_its_value),
         cmocka_unit_test(a_job_needs_no_worker),
         cmocka_unit_test(inside_a_job_the_runtime_is_current_and_waits_block),
+        cmocka_unit_test(a_job_that_joins_itself_is_told),
         cmocka_unit_test(tasks_and_fibers_wait_for_jobs),
         cmocka_unit_test(a_class_takes_no_more_than_its_quota),
         cmocka_unit_test(a_full_queue_refuses),

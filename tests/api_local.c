@@ -11,12 +11,12 @@
 
 #include <cmocka.h>
 
+#include "support/group.h"
 #include "support/allocs.h"
 #include "support/random.h"
 #include "support/unit.h"
 
-static tmlrt_runtime_t *rt; /* two workers; of the group */
-static tally_t          tally;
+static tally_t tally;
 
 /* Values are numbers; how many were made by a set or an inherit, and how many dropped. */
 static atomic_int made, dropped;
@@ -41,17 +41,6 @@ static void drop_counts(void *value) {
     require(value != NULL);
     require(tmlrt_yield() == TMLRT_EDEADLK); /* it is a drop */
     atomic_fetch_add(&dropped, 1);
-}
-
-static int make_runtime(void **state) {
-    (void)state;
-    rt = runtime_multi(2);
-    return 0;
-}
-
-static int end_runtime(void **state) {
-    (void)state;
-    return tmlrt_runtime_destroy(rt);
 }
 
 static int forget(void **state) {

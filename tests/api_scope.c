@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api_scope.c: scopes of fibers, plain threads and stackless tasks: who waits for whom, what cancels
- * what, and what every function says to bad input.
+ * api_scope.c: scopes of fibers, plain threads and stackless tasks: who waits for whom, what fails what,
+ * and what every function says to bad input.
  */
 #include <sched.h>
 #include <setjmp.h>
@@ -20,82 +20,10 @@
 #include "support/sanitizers.h"
 #include "support/skip.h"
 #include "support/random.h"
+#include "support/scopes.h"
 #include "support/unit.h"
 
-#define FAR_AWAY INT64_C(3600000000000)
-
-static tmlrt_runtime_t *rt; /* two workers; of the group */
-static tally_t          tally;
-
-static int make_runtime(void **state) {
-    (void)state;
-    rt = runtime_multi(2);
-    return 0;
-}
-
-static int end_runtime(void **state) {
-    (void)state;
-    return tmlrt_runtime_destroy(rt);
-}
-
-/* ---- helpers ----------------------------------------------------------------------------------- */
-
-/* Runs fn(arg) as a fiber and waits for it. */
-static void as_fiber(tmlrt_fiber_fn fn, void *arg) {
-    tmlrt_task_t *task;
-    assert_int_equal(tmlrt_go(rt, fn, arg, NULL, &task), TMLRT_OK);
-    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
-    tmlrt_task_release(task);
-}
-
-static tmlrt_task_options_t child_of(tmlrt_scope_t *scope) {
-    tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
-    o.scope = scope;
-    return o;
-}
-
-static void go_in(tmlrt_scope_t *scope, tmlrt_fiber_fn fn, void *arg) {
-    tmlrt_task_options_t o = child_of(scope);
-    require(tmlrt_go(rt, fn, arg, &o, NULL) == TMLRT_OK);
-}
-
-/* What the children of a test leave behind. */
-typedef struct marks {
-    tmlrt_scope_t scope, inner;
-    atomic_int    begun, cancelled, ended;
-    int           result, inner_result;
-    atomic_int    go;
-} marks_t;
-
-/* Waits until it is cancelled, then yields a few times in a shield: it ends late. */
-static void *lingers(void *arg) {
-    marks_t *m = arg;
-    atomic_fetch_add(&m->begun, 1);
-    if (tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED) atomic_fetch_add(&m->cancelled, 1);
-    require(tmlrt_cancelled() == TMLRT_ECANCELED);
-    require(tmlrt_shield_begin() == TMLRT_OK);
-    for (int i = 0; i < 20; i++)
-        require(tmlrt_yield() == TMLRT_OK);
-    require(tmlrt_shield_end() == TMLRT_OK);
-    atomic_fetch_add(&m->ended, 1);
-    return NULL;
-}
-
-static void *yields_and_ends(void *arg) {
-    marks_t *m = arg;
-    for (int i = 0; i < 50; i++)
-        require(tmlrt_yield() == TMLRT_OK);
-    atomic_fetch_add(&m->ended, 1);
-    return NULL;
-}
-
-static void *fails_when_told(void *arg) {
-    marks_t *m = arg;
-    while (atomic_load(&m->go) == 0)
-        if (tmlrt_yield() != TMLRT_OK) return NULL;
-    require(tmlrt_scope_fail(NULL, TMLRT_EIO) == TMLRT_OK);
-    return NULL;
-}
+static tally_t tally;
 
 /* ---- the plain life of a scope ------------------------------------------------------------------- */
 
@@ -257,21 +185,6 @@ static void a_thread_in_a_cancelled_scope_stops_waiting(void **state) {
     assert_int_equal(tmlrt_cancelled(), TMLRT_OK);
 }
 
-static _Thread_local jmp_buf *landing; /* a body that jumps there has not waited */
-
-static int32_t guard(tmlrt_poll_fn body, void *state, tmlrt_cx_t *cx, void *result) {
-    jmp_buf here;
-    landing = &here;
-    if (setjmp(here) != 0) return TMLRT_PANICKED;
-    return body(state, cx, result);
-}
-
-static int32_t body_panics(unit_t *u, tmlrt_cx_t *cx) {
-    (void)u;
-    (void)cx;
-    longjmp(*landing, 1);
-}
-
 static void a_panic_of_a_child_is_a_failure(void **state) {
     (void)state;
     marks_t              m = {.scope = TMLRT_SCOPE_INIT};
@@ -279,7 +192,7 @@ static void a_panic_of_a_child_is_a_failure(void **state) {
     tmlrt_task_type_t    type = unit_type;
     tmlrt_task_options_t o = child_of(&m.scope);
     unit_t               u = unit_of(&t, body_panics, NULL);
-    type.guard = guard;
+    type.guard = landing_guard;
     assert_int_equal(tmlrt_scope_open(&m.scope, NULL, TMLRT_NEVER), TMLRT_OK);
     go_in(&m.scope, lingers, &m);
     assert_int_equal(tmlrt_spawn(rt, &type, &u, &o, NULL), TMLRT_OK);
@@ -323,331 +236,6 @@ static void a_child_that_is_aborted_alone_is_no_failure(void **state) {
     int   e = tmlrt_task_result(task, &result);
     assert_true(e == TMLRT_OK || e == TMLRT_ECANCELED);
     tmlrt_task_release(task);
-}
-
-/* ---- deadlines: on the virtual clock --------------------------------------------------------------- */
-
-static tmlrt_runtime_t *clock_rt;
-
-static void go_clock(tmlrt_scope_t *scope, tmlrt_fiber_fn fn, void *arg) {
-    tmlrt_task_options_t o = child_of(scope);
-    require(tmlrt_go(NULL, fn, arg, &o, NULL) == TMLRT_OK);
-}
-
-/* A grandchild's wait ends with the deadline of the outermost scope. */
-static void *opens_a_scope_of_its_own(void *arg) {
-    marks_t      *m = arg;
-    tmlrt_scope_t s = TMLRT_SCOPE_INIT;
-    require(tmlrt_scope_open(&s, NULL, tmlrt_now(NULL) + FAR_AWAY) == TMLRT_OK);
-    for (int i = 0; i < 3; i++)
-        go_clock(&s, lingers, m);
-    m->inner_result = tmlrt_scope_join(&s);
-    require(atomic_load(&m->ended) == 3);
-    return NULL;
-}
-
-static void *deadline_reaches_all(void *arg) {
-    marks_t *m = arg;
-    int64_t  end = tmlrt_now(NULL) + TMLRT_S;
-    require(tmlrt_scope_open(&m->scope, NULL, end) == TMLRT_OK);
-    go_clock(&m->scope, opens_a_scope_of_its_own, m);
-    m->result = tmlrt_scope_join(&m->scope);
-    require(tmlrt_now(NULL) >= end && tmlrt_now(NULL) < end + TMLRT_S);
-    return NULL;
-}
-
-static void a_deadline_reaches_the_scopes_of_the_children(void **state) {
-    (void)state;
-    marks_t       m = {.scope = TMLRT_SCOPE_INIT};
-    tmlrt_task_t *task;
-    clock_rt = runtime_virtual();
-    assert_int_equal(tmlrt_go(clock_rt, deadline_reaches_all, &m, NULL, &task), TMLRT_OK);
-    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
-    tmlrt_task_release(task);
-    assert_int_equal(m.result, TMLRT_ETIMEDOUT);
-    assert_int_equal(m.inner_result, TMLRT_ECANCELED);
-    assert_int_equal(m.cancelled, 3);
-    assert_int_equal(tmlrt_runtime_destroy(clock_rt), TMLRT_OK);
-}
-
-static void *nested_deadlines(void *arg) {
-    tmlrt_scope_t a = TMLRT_SCOPE_INIT, b = TMLRT_SCOPE_INIT, c = TMLRT_SCOPE_INIT;
-    int64_t       now = tmlrt_now(NULL);
-    (void)arg;
-    /* The inner one is later: the outer one's counts, for the wait, the scope and its children. */
-    marks_t m = {.scope = TMLRT_SCOPE_INIT};
-    require(tmlrt_scope_open(&a, NULL, now + TMLRT_S) == TMLRT_OK);
-    require(tmlrt_scope_open(&b, NULL, now + FAR_AWAY) == TMLRT_OK);
-    require(tmlrt_scope_open(&c, NULL, TMLRT_NEVER) == TMLRT_OK);
-    go_clock(&c, lingers, &m);
-    require(tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED);
-    require(tmlrt_now(NULL) < now + 2 * TMLRT_S);
-    require(tmlrt_scope_join(&c) == TMLRT_ETIMEDOUT && m.ended == 1);
-    require(tmlrt_scope_join(&b) == TMLRT_ETIMEDOUT);
-    /* One opened now is cancelled from the start. */
-    require(tmlrt_scope_open(&c, NULL, TMLRT_NEVER) == TMLRT_OK);
-    require(tmlrt_scope_status(&c) == TMLRT_ETIMEDOUT);
-    tmlrt_task_options_t o = child_of(&c);
-    require(tmlrt_go(NULL, lingers, &m, &o, NULL) == TMLRT_ECANCELED);
-    require(tmlrt_scope_join(&c) == TMLRT_ETIMEDOUT);
-    require(tmlrt_scope_join(&a) == TMLRT_ETIMEDOUT);
-    /* The inner one is earlier: the outer one goes on. */
-    now = tmlrt_now(NULL);
-    require(tmlrt_scope_open(&a, NULL, now + FAR_AWAY) == TMLRT_OK);
-    require(tmlrt_scope_open(&b, NULL, now + TMLRT_S) == TMLRT_OK);
-    require(tmlrt_sleep(FAR_AWAY / 2) == TMLRT_ECANCELED);
-    require(tmlrt_scope_join(&b) == TMLRT_ETIMEDOUT);
-    require(tmlrt_sleep(TMLRT_S) == TMLRT_OK);
-    require(tmlrt_scope_join(&a) == TMLRT_OK);
-    require(tmlrt_now(NULL) < now + 4 * TMLRT_S);
-    return NULL;
-}
-
-static void *shields(void *arg) {
-    tmlrt_scope_t a = TMLRT_SCOPE_INIT, b = TMLRT_SCOPE_INIT;
-    marks_t       m = {.scope = TMLRT_SCOPE_INIT};
-    int64_t       now = tmlrt_now(NULL);
-    (void)arg;
-    require(tmlrt_scope_open(&a, NULL, now + TMLRT_S) == TMLRT_OK);
-    require(tmlrt_shield_begin() == TMLRT_OK);
-    require(tmlrt_sleep(10 * TMLRT_S) == TMLRT_OK); /* past the deadline of a, in a shield */
-    require(tmlrt_cancelled() == TMLRT_ECANCELED);
-    /* Opened in the shield: not reached by a, but by its own deadline. */
-    now = tmlrt_now(NULL);
-    require(tmlrt_scope_open(&b, NULL, now + 5 * TMLRT_S) == TMLRT_OK);
-    require(tmlrt_scope_status(&b) == TMLRT_OK);
-    require(tmlrt_sleep(TMLRT_S) == TMLRT_OK);
-    go_clock(&b, lingers, &m);
-    require(tmlrt_sleep(FAR_AWAY) == TMLRT_ECANCELED && m.begun == 1);
-    require(tmlrt_scope_join(&b) == TMLRT_ETIMEDOUT && m.ended == 1);
-    require(tmlrt_shield_end() == TMLRT_OK);
-    require(tmlrt_sleep(TMLRT_S) == TMLRT_ECANCELED);
-    require(tmlrt_scope_join(&a) == TMLRT_ETIMEDOUT);
-    require(tmlrt_sleep(TMLRT_S) == TMLRT_OK);
-    return NULL;
-}
-
-static void on_the_virtual_clock(tmlrt_fiber_fn fn) {
-    tmlrt_task_t *task;
-    clock_rt = runtime_virtual();
-    assert_int_equal(tmlrt_go(clock_rt, fn, NULL, NULL, &task), TMLRT_OK);
-    assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
-    tmlrt_task_release(task);
-    assert_int_equal(tmlrt_runtime_destroy(clock_rt), TMLRT_OK);
-}
-
-static void the_earliest_deadline_around_a_wait_ends_it(void **state) {
-    (void)state;
-    on_the_virtual_clock(nested_deadlines);
-}
-
-static void a_shield_keeps_out_what_lies_around_it(void **state) {
-    (void)state;
-    on_the_virtual_clock(shields);
-}
-
-/* A plain thread that does not wait: the timer's thread cancels the children all the same. */
-static void a_deadline_of_a_thread_needs_nobody_who_waits(void **state) {
-    (void)state;
-    marks_t m = {.scope = TMLRT_SCOPE_INIT};
-    assert_int_equal(tmlrt_scope_open(&m.scope, rt, tmlrt_now(rt) + 1000), TMLRT_OK);
-    tmlrt_task_options_t o = child_of(&m.scope);
-    int                  e;
-    wait_until((e = tmlrt_go(rt, lingers, &m, &o, NULL)) != TMLRT_OK);
-    assert_int_equal(e, TMLRT_ECANCELED);
-    wait_until(m.ended == m.begun && tmlrt_scope_status(&m.scope) == TMLRT_ETIMEDOUT);
-    assert_int_equal(tmlrt_scope_join(&m.scope), TMLRT_ETIMEDOUT);
-}
-
-/* ---- the parent ends --------------------------------------------------------------------------------- */
-
-/* A stackless owner: what its state holds is looked at by its children until they are dropped. */
-typedef struct owner {
-    TMLRT_FRAME;
-    tmlrt_scope_t outer, scope;
-    marks_t      *m;
-    tally_t      *children;
-    int           n, how;
-    atomic_int    alive; /* children that may look at it */
-    tmlrt_op_t    op;
-} owner_t;
-
-enum { JOINS, SLEEPS, RETURNS, NESTS, PANICS };
-
-static void child_drops(unit_t *u) {
-    owner_t *o = u->arg;
-    for (int i = 0; i < 10; i++)
-        sched_yield(); /* time for an owner that does not wait for us */
-    require(atomic_fetch_sub(&o->alive, 1) > 0);
-}
-
-static int32_t owner_poll(void *state, tmlrt_cx_t *cx, void *result) {
-    owner_t *o = state;
-    (void)result;
-    TMLRT_BEGIN(o);
-    if (o->how == NESTS) require(tmlrt_scope_open_in(&o->outer, cx, NULL, TMLRT_NEVER) == TMLRT_OK);
-    require(tmlrt_scope_open_in(&o->scope, cx, o->how == NESTS ? &o->outer : NULL, TMLRT_NEVER) ==
-            TMLRT_OK);
-    for (int i = 0; i < o->n; i++) {
-        tmlrt_task_options_t opt = child_of(o->how == NESTS && i % 2 ? &o->outer : &o->scope);
-        unit_t               u = unit_of(o->children, body_sleep_forever, o);
-        u.on_drop = child_drops;
-        atomic_fetch_add(&o->alive, 1);
-        require(tmlrt_spawn(NULL, &unit_type, &u, &opt, NULL) == TMLRT_OK);
-    }
-    atomic_store(&o->m->begun, 1);
-    if (o->how == RETURNS) TMLRT_RETURN(o);
-    if (o->how == PANICS) longjmp(*landing, 1);
-    if (o->how != JOINS) TMLRT_AWAIT(o, cx, &o->op, tmlrt_op_sleep(&o->op, NULL, FAR_AWAY));
-    TMLRT_AWAIT(o, cx, tmlrt_scope_op(&o->scope), 0);
-    o->m->result = (int)tmlrt_op_result(tmlrt_scope_op(&o->scope));
-    TMLRT_END(o);
-}
-
-static void owner_drop(void *state) {
-    owner_t *o = state;
-    require(atomic_load(&o->alive) == 0); /* nobody is left to look at us */
-    require(tmlrt_scope_status(&o->scope) == TMLRT_ECLOSED);
-    o->m->ended = 1;
-}
-
-static const tmlrt_task_type_t owner_type = TMLRT_TASK_TYPE(owner_t, owner_poll, owner_drop);
-
-static tmlrt_task_t *spawn_owner(marks_t *m, tally_t *children, int how, int n) {
-    owner_t                  o;
-    static tmlrt_task_type_t panics;
-    panics = owner_type;
-    panics.guard = guard;
-    memset(&o, 0, sizeof o);
-    o.m = m;
-    o.children = children;
-    o.how = how;
-    o.n = n;
-    tmlrt_task_t *task;
-    require(tmlrt_spawn(rt, how == PANICS ? &panics : &owner_type, &o, NULL, &task) == TMLRT_OK);
-    return task;
-}
-
-static void aborting_a_parent_joins_its_children_before_its_drop(void **state) {
-    (void)state;
-    static const int hows[] = {JOINS, SLEEPS, NESTS};
-    for (int round = 0; round < scaled(300); round++) {
-        marks_t       m = {.scope = TMLRT_SCOPE_INIT};
-        tally_t       children = {0};
-        int           n = 1 + round % 70; /* more than a batch */
-        tmlrt_task_t *task = spawn_owner(&m, &children, hows[round % 3], n);
-        if (round % 2) wait_until(m.begun);
-        assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
-        assert_int_equal(tmlrt_join(task, NULL), TMLRT_ECANCELED);
-        assert_int_equal(m.ended, 1);
-        assert_int_equal(children.drops, m.begun ? n : 0);
-        tmlrt_task_release(task);
-    }
-}
-
-static void a_parent_that_returns_or_panics_joins_them_too(void **state) {
-    (void)state;
-    for (int round = 0; round < scaled(200); round++) {
-        marks_t       m = {.scope = TMLRT_SCOPE_INIT};
-        tally_t       children = {0};
-        bool          panics = round % 2;
-        tmlrt_task_t *task = spawn_owner(&m, &children, panics ? PANICS : RETURNS, round % 40);
-        assert_int_equal(tmlrt_join(task, NULL), panics ? TMLRT_EPANIC : TMLRT_OK);
-        assert_int_equal(m.ended, 1);
-        assert_int_equal(children.drops, round % 40);
-        tmlrt_task_release(task);
-    }
-}
-
-/* A future in place that is dropped midway: its scope ends before its state does. */
-static int32_t body_drops_an_owner(unit_t *u, tmlrt_cx_t *cx) {
-    owner_t *o = u->arg;
-    TMLRT_BEGIN(u);
-    tmlrt_op_future(&u->op, &owner_type, o, NULL);
-    tmlrt_op_sleep(&u->op2, NULL, 1000);
-    u->ops[0] = &u->op;
-    u->ops[1] = &u->op2;
-    TMLRT_AWAIT(u, cx, &u->op3, tmlrt_op_any(&u->op3, u->ops, 2));
-    require(tmlrt_op_result(&u->op3) == 1);
-    require(o->m->ended == 1);
-    TMLRT_END(u);
-}
-
-static void a_future_in_place_joins_its_children_when_it_loses(void **state) {
-    (void)state;
-    for (int round = 0; round < scaled(100); round++) {
-        marks_t        m = {.scope = TMLRT_SCOPE_INIT};
-        tally_t        children = {0};
-        static owner_t o;
-        memset(&o, 0, sizeof o);
-        o.m = &m;
-        o.children = &children;
-        o.how = round % 2 ? JOINS : SLEEPS;
-        o.n = 5;
-        assert_int_equal(unit_run(rt, &tally, body_drops_an_owner, &o), 0);
-        assert_int_equal(children.drops, 5);
-    }
-}
-
-static void *fiber_parent(void *arg) {
-    marks_t *m = arg;
-    require(tmlrt_scope_open(&m->scope, NULL, TMLRT_NEVER) == TMLRT_OK);
-    require(tmlrt_scope_open(&m->inner, NULL, TMLRT_NEVER) == TMLRT_OK);
-    for (int i = 0; i < 5; i++) {
-        go_in(&m->scope, lingers, m);
-        go_in(&m->inner, lingers, m);
-    }
-    int e = tmlrt_sleep(FAR_AWAY);
-    /* Before the join: the children are being cancelled already. */
-    require(tmlrt_scope_status(&m->scope) == e && tmlrt_scope_status(&m->inner) == e);
-    m->inner_result = tmlrt_scope_join(&m->inner);
-    m->result = tmlrt_scope_join(&m->scope);
-    require(m->ended == 10 && m->begun == 10); /* also those that had not begun */
-    m->go = 1;
-    return NULL;
-}
-
-static void *fiber_panics(void *arg) {
-    marks_t *m = arg;
-    require(tmlrt_scope_open(&m->scope, NULL, TMLRT_NEVER) == TMLRT_OK);
-    require(tmlrt_scope_open(&m->inner, rt, tmlrt_now(rt) + FAR_AWAY) == TMLRT_OK);
-    for (int i = 0; i < 5; i++) {
-        go_in(&m->scope, lingers, m);
-        go_in(&m->inner, lingers, m);
-    }
-    longjmp(*landing, 1);
-}
-
-static void a_fiber_that_panics_leaves_no_children_behind(void **state) {
-    (void)state;
-    for (int round = 0; round < scaled(50); round++) {
-        marks_t              m = {.scope = TMLRT_SCOPE_INIT};
-        tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
-        tmlrt_task_t        *task;
-        o.guard = guard;
-        assert_int_equal(tmlrt_go(rt, fiber_panics, &m, &o, &task), TMLRT_OK);
-        assert_int_equal(tmlrt_join(task, NULL), TMLRT_EPANIC);
-        assert_int_equal(m.ended, 10);
-        assert_int_equal(tmlrt_scope_status(&m.scope), TMLRT_ECLOSED);
-        assert_int_equal(tmlrt_scope_status(&m.inner), TMLRT_ECLOSED);
-        tmlrt_task_release(task);
-    }
-}
-
-static void aborting_a_fiber_cancels_its_scopes_which_it_joins(void **state) {
-    (void)state;
-    for (int round = 0; round < scaled(100); round++) {
-        marks_t       m = {.scope = TMLRT_SCOPE_INIT};
-        tmlrt_task_t *task;
-        assert_int_equal(tmlrt_go(rt, fiber_parent, &m, NULL, &task), TMLRT_OK);
-        wait_until(m.begun >= round % 10 + 1);
-        assert_int_equal(tmlrt_task_abort(task), TMLRT_OK);
-        assert_int_equal(tmlrt_join(task, NULL), TMLRT_OK);
-        assert_int_equal(m.go, 1);
-        assert_int_equal(m.result, TMLRT_ECANCELED);
-        assert_int_equal(m.inner_result, TMLRT_ECANCELED);
-        tmlrt_task_release(task);
-    }
 }
 
 /* ---- stackless owners ---------------------------------------------------------------------------------- */
@@ -778,36 +366,6 @@ static void a_cancel_races_with_spawns_and_ends(void **state) {
         assert_int_equal(r.dropped, r.spawned);
         assert_int_equal(r.spawned + r.refused, 100);
     }
-}
-
-/* ---- shutdown -------------------------------------------------------------------------------------------- */
-
-static void a_shutdown_ends_what_has_scopes_open(void **state) {
-    (void)state;
-    tmlrt_runtime_t *own = runtime_multi(2), *former = rt;
-    marks_t          m = {.scope = TMLRT_SCOPE_INIT}, f = {.scope = TMLRT_SCOPE_INIT},
-            t = {.scope = TMLRT_SCOPE_INIT};
-    tally_t       children = {0};
-    tmlrt_task_t *task;
-    rt = own;
-    task = spawn_owner(&m, &children, SLEEPS, 10);
-    assert_int_equal(tmlrt_go(rt, fiber_parent, &f, NULL, NULL), TMLRT_OK);
-    assert_int_equal(tmlrt_scope_open(&t.scope, NULL, TMLRT_NEVER), TMLRT_OK);
-    for (int i = 0; i < 3; i++)
-        go_in(&t.scope, lingers, &t);
-    wait_until(m.begun == 1 && f.begun == 10 && t.begun == 3);
-    assert_int_equal(tmlrt_runtime_shutdown(own, 0, NULL), TMLRT_ETIMEDOUT);
-    assert_int_equal(m.ended, 1);
-    assert_int_equal(children.drops, 10);
-    assert_int_equal(f.go, 1);
-    assert_int_equal(t.ended, 3);
-    tmlrt_task_options_t o = child_of(&t.scope);
-    assert_int_equal(tmlrt_go(rt, lingers, &t, &o, NULL), TMLRT_ESHUTDOWN);
-    tmlrt_task_release(task);
-    assert_int_equal(tmlrt_runtime_destroy(own), TMLRT_OK);
-    rt = former;
-    /* The scope of this thread outlives the runtime of its children: they were aborted one by one. */
-    assert_int_equal(tmlrt_scope_join(&t.scope), TMLRT_OK);
 }
 
 /* ---- misuse ------------------------------------------------------------------------------------------------ */
@@ -978,20 +536,10 @@ int main(void) {
         cmocka_unit_test(a_panic_of_a_child_is_a_failure),
         cmocka_unit_test(a_failure_after_a_cancel_is_the_result),
         cmocka_unit_test(a_child_that_is_aborted_alone_is_no_failure),
-        cmocka_unit_test(a_deadline_reaches_the_scopes_of_the_children),
-        cmocka_unit_test(the_earliest_deadline_around_a_wait_ends_it),
-        cmocka_unit_test(a_shield_keeps_out_what_lies_around_it),
-        cmocka_unit_test(a_deadline_of_a_thread_needs_nobody_who_waits),
-        cmocka_unit_test(aborting_a_parent_joins_its_children_before_its_drop),
-        cmocka_unit_test(a_parent_that_returns_or_panics_joins_them_too),
-        cmocka_unit_test(a_future_in_place_joins_its_children_when_it_loses),
-        cmocka_unit_test(a_fiber_that_panics_leaves_no_children_behind),
-        cmocka_unit_test(aborting_a_fiber_cancels_its_scopes_which_it_joins),
         cmocka_unit_test(a_scope_in_a_select_is_cancelled_and_joined_when_it_loses),
         cmocka_unit_test(a_stackless_owner_is_polled_when_its_scope_is_cancelled),
         cmocka_unit_test(a_task_made_in_two_steps_becomes_a_child_at_its_start),
         cmocka_unit_test(a_cancel_races_with_spawns_and_ends),
-        cmocka_unit_test(a_shutdown_ends_what_has_scopes_open),
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(only_the_owner_joins),
         cmocka_unit_test(a_join_drives_the_runtime_of_the_children),

@@ -97,6 +97,19 @@ static void bad_arguments_are_refused(void **state) {
     assert_cancels(&op, TMLRT_ECANCELED);
 }
 
+/* A waiter was granted its permit, others were released up to the most, and it is cancelled. */
+static void a_permit_given_back_does_not_overflow_the_count(void **state) {
+    (void)state;
+    tmlrt_op_t        op = TMLRT_OP_INIT;
+    tmlrt_semaphore_t sem = TMLRT_SYNC_INIT;
+    assert_ok(tmlrt_op_acquire(&op, &sem, 1));
+    assert_waits(&op);
+    assert_ok(tmlrt_semaphore_release(&sem, 1));
+    assert_ok(tmlrt_semaphore_release(&sem, TMLRT_SEMAPHORE_MAX));
+    assert_cancels(&op, TMLRT_ECANCELED);
+    assert_true(tmlrt_semaphore_permits(&sem) == TMLRT_SEMAPHORE_MAX);
+}
+
 static void counts_do_not_overflow(void **state) {
     (void)state;
     tmlrt_semaphore_t sem = TMLRT_SYNC_INIT;
@@ -452,6 +465,7 @@ static void a_deadline_takes_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(a_permit_given_back_does_not_overflow_the_count),
         cmocka_unit_test(counts_do_not_overflow),
         cmocka_unit_test(a_young_waiter_is_woken_and_may_be_overtaken),
         cmocka_unit_test(an_old_waiter_gets_the_lock_itself),

@@ -10,21 +10,9 @@
 
 #include <cmocka.h>
 
+#include "support/group.h"
 #include "support/random.h"
 #include "support/unit.h"
-
-static tmlrt_runtime_t *rt; /* two workers; of the group */
-
-static int make_runtime(void **state) {
-    (void)state;
-    rt = runtime_multi(2);
-    return 0;
-}
-
-static int end_runtime(void **state) {
-    (void)state;
-    return tmlrt_runtime_destroy(rt);
-}
 
 static void bad_arguments_are_refused(void **state) {
     (void)state;

@@ -16,6 +16,7 @@
 
 #include <tmlrt/tml.h>
 
+#include "support/random.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -244,6 +245,28 @@ static void a_current_thread_runtime_is_driven_by_its_owner(void **state) {
     on_threads(1, run_is_refused, e);
     assert_int_equal(tml_executor_run(e), 0);
     assert_int_equal(sum, 8);
+    tml_executor_destroy(e);
+    default_runtime_end(state);
+    unsetenv("TMLRT_FLAVOR");
+}
+
+static TmlPoll naps_poll(void *state, TmlContext *cx) {
+    return tml_sleep_poll(state, cx);
+}
+
+static void a_thread_in_a_cancelled_scope_still_drives_the_run(void **state) {
+    TmlTimerState    t = tml_timer_new(5);
+    tmlrt_scope_t    scope = TMLRT_SCOPE_INIT;
+    TmlExecutor     *e = tml_executor_new();
+    tmlrt_runtime_t *rt;
+    default_runtime_end(state);
+    setenv("TMLRT_FLAVOR", "current", 1);
+    assert_int_equal(tmlrt_runtime_default(&rt), TMLRT_OK);
+    assert_int_equal(tmlrt_scope_open(&scope, rt, 0), TMLRT_OK); /* long past */
+    tml_executor_spawn(e, naps_poll, &t, sizeof t);
+    assert_int_equal(tml_executor_run(e), 0);
+    assert_int_equal(tml_block_on(naps_poll, &t, sizeof t).tag, TML_POLL_READY);
+    assert_int_equal(tmlrt_scope_join(&scope), TMLRT_ETIMEDOUT);
     tml_executor_destroy(e);
     default_runtime_end(state);
     unsetenv("TMLRT_FLAVOR");
@@ -491,6 +514,104 @@ static void block_on_works_inside_a_poll(void **state) {
     tml_executor_destroy(e);
 }
 
+static void *nests_in_fiber(void *arg) {
+    int *rounds = arg;
+    for (int i = 0; i < *rounds; i++)
+        require(tml_block_on(nested_poll, NULL, 0).value.i64_value == 1);
+    return NULL;
+}
+
+/* A task of tmlrt.h that nothing but its own sleeps wakes. */
+static int32_t body_naps(unit_t *u, tmlrt_cx_t *cx) {
+    static const TmlTimerState fresh = {0, 1, 0};
+    TmlTimerState             *t = u->arg;
+    (void)cx;
+    while (u->i < u->n) {
+        if (tml_sleep_poll(t, NULL).tag != TML_POLL_READY) return TMLRT_PENDING;
+        *t = fresh;
+        u->i++;
+    }
+    return TMLRT_READY;
+}
+
+/* While a fiber is suspended in the middle of a poll, others on its thread are polled for themselves;
+ * so it is with a thread that drives its runtime in the middle of one. */
+static void a_poll_that_is_suspended_is_not_taken_for_that_of_others(void **state) {
+    (void)state;
+    for (int workers = 0; workers <= 2; workers += 2) {
+        tmlrt_runtime_t *rt = workers == 0 ? runtime_current_thread() : runtime_multi(2);
+        int              rounds = scaled(20);
+        tally_t          tally = {0};
+        TmlTimerState    timer[6];
+        tmlrt_task_t    *task[8];
+        for (int i = 0; i < 8; i++) {
+            if (i < 2) {
+                assert_int_equal(tmlrt_go(rt, nests_in_fiber, &rounds, NULL, &task[i]), TMLRT_OK);
+                continue;
+            }
+            timer[i - 2] = tml_timer_new(1);
+            unit_t u = unit_of(&tally, body_naps, &timer[i - 2]);
+            u.n = 3 * rounds;
+            assert_int_equal(tmlrt_spawn(rt, &unit_type, &u, NULL, &task[i]), TMLRT_OK);
+        }
+        if (workers == 0) nests_in_fiber(&rounds); /* here it is the thread that is suspended */
+        for (int i = 0; i < 8; i++) {
+            assert_int_equal(tmlrt_join(task[i], NULL), TMLRT_OK);
+            tmlrt_task_release(task[i]);
+        }
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+}
+
+typedef struct cancelled {
+    TmlChannel   *c;
+    tmlrt_task_t *waiter;
+    atomic_int    polls;
+    bool          aborted;
+} cancelled_t;
+
+static TmlPoll takes_poll(void *state, TmlContext *cx) {
+    cancelled_t *s = state;
+    int64_t      item = 0;
+    (void)cx;
+    atomic_fetch_add(&s->polls, 1);
+    if (tml_channel_try_recv(s->c, &item) == 0) return tml_poll_pending();
+    return tml_poll_ready_i64(item);
+}
+
+static void *takes_in_fiber(void *arg) {
+    return (void *)(intptr_t)tml_block_on(takes_poll, arg, 0).value.i64_value;
+}
+
+/* The only worker has to be given up for it: first to abort the fiber, then to send. */
+static int32_t body_aborts_then_sends(unit_t *u, tmlrt_cx_t *cx) {
+    cancelled_t *s = u->arg;
+    int64_t      item = 9;
+    TMLRT_BEGIN(u);
+    while (atomic_load(&s->polls) == 0)
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_yield(&u->op));
+    require(tmlrt_task_abort(s->waiter) == TMLRT_OK);
+    for (u->i = 0; u->i < 10; u->i++)
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_yield(&u->op));
+    require(tml_channel_try_send(s->c, &item) == 1);
+    TMLRT_END(u);
+}
+
+static void block_on_in_a_cancelled_fiber_suspends_it(void **state) {
+    (void)state;
+    tmlrt_runtime_t *rt = runtime_current_thread();
+    cancelled_t      s = {.c = tml_channel_new(1, sizeof(int64_t))};
+    tally_t          tally = {0};
+    void            *got = NULL;
+    assert_int_equal(tmlrt_go(rt, takes_in_fiber, &s, NULL, &s.waiter), TMLRT_OK);
+    assert_int_equal(unit_run(rt, &tally, body_aborts_then_sends, &s), 0);
+    assert_int_equal(tmlrt_join(s.waiter, &got), TMLRT_OK);
+    assert_int_equal((intptr_t)got, 9);
+    tmlrt_task_release(s.waiter);
+    tml_channel_destroy(s.c);
+    assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+}
+
 /* ---- panics ---------------------------------------------------------------------------------- */
 
 /* A language whose panic jumps: with one buffer a process it would jump to another thread's stack. */
@@ -589,6 +710,7 @@ int main(void) {
         cmocka_unit_test(a_second_run_at_the_same_time_is_refused),
         cmocka_unit_test(a_fiber_may_run_an_executor),
         cmocka_unit_test(a_current_thread_runtime_is_driven_by_its_owner),
+        cmocka_unit_test(a_thread_in_a_cancelled_scope_still_drives_the_run),
         cmocka_unit_test(a_task_that_takes_no_waker_ends_without_burning_a_core),
         cmocka_unit_test(a_copied_waker_wakes_after_the_poll_from_another_thread),
         cmocka_unit_test(a_wake_during_the_poll_is_not_lost),
@@ -598,6 +720,8 @@ int main(void) {
         cmocka_unit_test(block_on_copies_a_state_with_a_size_and_passes_on_one_without),
         cmocka_unit_test(block_on_is_woken_by_another_thread),
         cmocka_unit_test(block_on_works_inside_a_poll),
+        cmocka_unit_test(a_poll_that_is_suspended_is_not_taken_for_that_of_others),
+        cmocka_unit_test(block_on_in_a_cancelled_fiber_suspends_it),
         cmocka_unit_test(a_panic_ends_its_task_alone_on_any_thread),
         cmocka_unit_test(a_task_of_the_callers_is_polled_by_hand),
         cmocka_unit_test(a_queue_is_first_in_first_out),

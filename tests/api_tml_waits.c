@@ -15,6 +15,12 @@
 
 #include <tmlrt/tml.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include "support/random.h"
+#include "support/sanitizers.h"
 #include "support/threads.h"
 #include "support/unit.h"
 
@@ -244,6 +250,78 @@ static void a_channel_wakes_who_found_it_full_or_empty(void **state) {
     tml_channel_destroy(s.c);
 }
 
+/* Bytes in use, where the C library tells; else 0. */
+static size_t memory_in_use(void) {
+#if defined(__GLIBC__) && !UNDER_ASAN && !UNDER_TSAN
+#if __GLIBC_PREREQ(2, 33)
+    return mallinfo2().uordblks;
+#endif
+#endif
+    return 0;
+}
+
+typedef struct idle {
+    TmlChannel   *c;
+    TmlTaskHandle h;
+    atomic_int   *looks;
+} idle_t;
+
+static TmlPoll looks_once_poll(void *state, TmlContext *cx) {
+    idle_t *s = state;
+    int64_t item;
+    if (tml_channel_try_recv(s->c, &item) == 1) atomic_fetch_add(s->looks, 1000000);
+    if (s->h.task_id != 0) (void)tml_join_poll(&s->h, cx);
+    atomic_fetch_add(s->looks, 1);
+    return tml_poll_ready_i64(0);
+}
+
+/* 100,000 of them: those who have ended are not kept for a wake that may never come. */
+static void who_looked_once_and_ended_is_forgotten(void **state) {
+    (void)state;
+    enum { AT_ONCE = 1000 };
+    atomic_int    looks = 0;
+    idle_t        s = {tml_channel_new(1, sizeof(int64_t)), {0, NULL, 0, {0, 0, {0}}}, &looks};
+    TmlExecutor  *other = tml_executor_new();
+    TmlTimerState never = tml_timer_new(1);
+    s.h = tml_spawn(other, (TmlPollFn)tml_sleep_poll, &never, sizeof never); /* is never run */
+    size_t before = 0;
+    for (int i = 0; i < scaled(100); i++) {
+        for (int k = 0; k < AT_ONCE; k++)
+            tml_executor_spawn(e, looks_once_poll, &s, sizeof s);
+        assert_int_equal(tml_executor_run(e), 0);
+        if (i == 0) before = memory_in_use();
+    }
+    assert_int_equal(looks, scaled(100) * AT_ONCE);
+    assert_true(memory_in_use() < before + 1000000); /* 5 MB each if they were kept */
+    tml_channel_destroy(s.c);
+    tml_executor_destroy(other);
+}
+
+/* The same among others that wait for items, while these come. */
+static void who_waits_is_not_forgotten_with_those_who_have_ended(void **state) {
+    (void)state;
+    _Atomic int64_t sum = 0;
+    atomic_int      polls = 0, looks = 0;
+    end_t           s = {tml_channel_new(3, sizeof(int64_t)), 1, &sum, &polls};
+    TmlChannel     *idle = tml_channel_new(1, sizeof(int64_t));
+    idle_t          looker = {idle, {0, NULL, 0, {0, 0, {0}}}, &looks};
+    end_t           waits = {idle, 1, &sum, &polls};
+    for (int i = 0; i < 10; i++)
+        tml_executor_spawn(e, receiver_poll, &waits, sizeof waits);
+    for (int i = 0; i < 3; i++)
+        tml_executor_spawn(e, receiver_poll, &s, sizeof s);
+    for (int i = 0; i < scaled(3000); i++)
+        tml_executor_spawn(e, looks_once_poll, &looker, sizeof looker);
+    waits.next = ITEMS; /* one item, and the close */
+    tml_executor_spawn(e, sender_poll, &s, sizeof s);
+    tml_executor_spawn(e, sender_poll, &waits, sizeof waits);
+    assert_int_equal(tml_executor_run(e), 0);
+    int64_t all = (int64_t)ITEMS * (ITEMS + 1) / 2;
+    assert_true(sum == all + ITEMS || (sum == all && looks >= 1000000));
+    tml_channel_destroy(s.c);
+    tml_channel_destroy(idle);
+}
+
 /* ---- join, select, race ---------------------------------------------------------------------- */
 
 typedef struct late {
@@ -438,6 +516,32 @@ static void a_timeout_ends_what_takes_too_long(void **state) {
     assert_int_equal(sizeof(TmlTimeoutState), 48);
 }
 
+typedef struct limited_join {
+    TmlTimeoutState limit;
+    joiner_t        inner;
+} limited_join_t;
+
+static TmlPoll limited_join_poll(void *state, TmlContext *cx) {
+    limited_join_t *s = state;
+    TmlPoll         p;
+    (void)cx;
+    s->limit.inner_state = &s->inner;
+    tml_timeout_poll_ptr(&s->limit, NULL, &p);
+    return p;
+}
+
+/* The inner future's context says nobody: it counts as none. */
+static void under_a_timeout_without_a_context_a_join_still_wakes(void **state) {
+    (void)state;
+    atomic_int      polls = 0;
+    _Atomic int64_t sum = 0;
+    limited_join_t  s = {tml_timeout_new(joiner_poll, NULL, 100000), {late(200, 5), &polls, &sum}};
+    TmlTaskHandle   h = tml_spawn(e, limited_join_poll, &s, sizeof s);
+    assert_int_equal(tml_executor_run(e), 0);
+    assert_int_equal(tml_join_poll(&h, NULL).value.i64_value, 5);
+    assert_in_range(polls, 1, 4); /* by the end, not by looking again and again */
+}
+
 static atomic_int flag;
 
 static TmlPoll flag_poll(void *state, TmlContext *cx) {
@@ -473,11 +577,14 @@ int main(void) {
         WITH_EXECUTOR(a_yield_is_pending_once),
         cmocka_unit_test(a_channel_is_bounded_and_drains_after_the_close),
         WITH_EXECUTOR(a_channel_wakes_who_found_it_full_or_empty),
+        WITH_EXECUTOR(who_looked_once_and_ended_is_forgotten),
+        WITH_EXECUTOR(who_waits_is_not_forgotten_with_those_who_have_ended),
         WITH_EXECUTOR(many_join_one_handle_and_each_gets_the_result),
         WITH_EXECUTOR(a_join_of_nobody_does_not_hang),
         WITH_EXECUTOR(join_all_has_every_result),
         WITH_EXECUTOR(select_tells_the_first_and_race_its_result),
         WITH_EXECUTOR(a_timeout_ends_what_takes_too_long),
+        WITH_EXECUTOR(under_a_timeout_without_a_context_a_join_still_wakes),
         WITH_EXECUTOR(under_a_timeout_a_future_that_takes_no_waker_is_still_looked_at),
     };
     return cmocka_run_group_tests(tests, default_runtime_of_two, default_runtime_end);

@@ -9,23 +9,12 @@
 
 #include <cmocka.h>
 
+#include "support/group.h"
 #include "support/net.h"
 #include "support/random.h"
 #include "support/unit.h"
 
-static tmlrt_runtime_t *rt; /* two workers; of the group */
-static tally_t          tally;
-
-static int make_runtime(void **state) {
-    (void)state;
-    rt = runtime_multi(2);
-    return 0;
-}
-
-static int end_runtime(void **state) {
-    (void)state;
-    return tmlrt_runtime_destroy(rt);
-}
+static tally_t tally;
 
 static tmlrt_token_t *token_of(tmlrt_token_t *parent) {
     tmlrt_token_t *t = NULL;

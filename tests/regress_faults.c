@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include <tmlrt/tml.h>
+
 #include "support/internal_faults.h"
 #include "support/polling.h"
 #include "support/random.h"
@@ -223,6 +225,85 @@ static void wakers_of_ones_own_survive_every_failed_allocation(void **state) {
 static void timers_survive_every_interrupted_call(void **state) {
     (void)state;
     with_each_fault(own_wakers, TMLRT__FAULT_SYS, EINTR);
+}
+
+/* ---- waits of tmlrt/tml.h in a task of tmlrt.h --------------------------------------------------- */
+
+typedef struct olds {
+    TmlChannel   *c;
+    TmlTaskHandle h;
+    TmlTimerState timer;
+    TmlYieldState yield;
+} olds_t;
+
+/* Nobody polls it but for a wake of these. */
+static int32_t body_waits_as_of_old(unit_t *u, tmlrt_cx_t *cx) {
+    olds_t *o = u->arg;
+    int     item;
+    (void)cx;
+    if (u->i == 0 && tml_join_poll(&o->h, NULL).tag != TML_POLL_READY) return TMLRT_PENDING;
+    if (u->i == 0) u->i = 1;
+    if (u->i == 1 && tml_yield_poll(&o->yield, NULL).tag != TML_POLL_READY) return TMLRT_PENDING;
+    if (u->i == 1) u->i = 2;
+    if (u->i == 2 && tml_sleep_poll(&o->timer, NULL).tag != TML_POLL_READY) return TMLRT_PENDING;
+    u->i = 3;
+    return tml_channel_try_recv(o->c, &item) == 0 ? TMLRT_PENDING : TMLRT_READY;
+}
+
+static int32_t body_sends_late(unit_t *u, tmlrt_cx_t *cx) {
+    olds_t *o = u->arg;
+    TMLRT_BEGIN(u);
+    for (u->n = 0; u->n < 20; u->n++)
+        TMLRT_AWAIT(u, cx, &u->op, tmlrt_op_yield(&u->op));
+    require(tml_channel_try_send(o->c, &(int){7}) == 1);
+    TMLRT_END(u);
+}
+
+static int run_patiently(TmlExecutor *e) {
+    int r = tml_executor_run(e);
+    if (r == TMLRT_OK) return 0;
+    require(r == TMLRT_ENOMEM);
+    tmlrt__fault_disarm();
+    require(tml_executor_run(e) == TMLRT_OK);
+    return 1;
+}
+
+static int waits_as_of_old(uint32_t flavor) {
+    TmlExecutor     *e = tml_executor_new();
+    olds_t           o = {.c = tml_channel_new(1, sizeof(int)), .timer = tml_timer_new(1)};
+    TmlTimerState    t = tml_timer_new(2);
+    tmlrt_runtime_t *rt = e != NULL && o.c != NULL ? faults_runtime(flavor) : NULL;
+    tally_t          tally = {0};
+    int              refused = rt == NULL;
+    if (rt != NULL) {
+        o.h = tml_spawn(e, (TmlPollFn)tml_sleep_poll, &t, sizeof t);
+        tmlrt_task_t *task[2] = {NULL, NULL};
+        for (int i = 0; i < 2; i++) {
+            unit_t u = unit_of(&tally, i == 0 ? body_waits_as_of_old : body_sends_late, &o);
+            int    r = tmlrt_spawn(rt, &unit_type, &u, NULL, &task[i]);
+            require(r == TMLRT_OK || r == TMLRT_ENOMEM);
+        }
+        if (task[1] == NULL) tml_channel_close(o.c);
+        refused += run_patiently(e) + (o.h.task_id == 0);
+        for (int i = 0; i < 2; i++) {
+            int64_t result;
+            refused += task[i] == NULL;
+            if (task[i] != NULL) require(join_patiently(task[i], &result) == TMLRT_OK);
+            tmlrt_task_release(task[i]);
+        }
+        faults_destroy(rt);
+    }
+    tml_channel_destroy(o.c);
+    tml_executor_destroy(e);
+    return refused == 0;
+}
+
+static void waits_of_old_lose_no_wake_for_want_of_memory(void **state) {
+    tmlrt_runtime_t *rt;
+    assert_int_equal(default_runtime_of_two(state), 0);
+    assert_int_equal(tmlrt_runtime_default(&rt), TMLRT_OK); /* not what is to fail */
+    with_each_fault(waits_as_of_old, TMLRT__FAULT_ALLOC, ENOMEM);
+    default_runtime_end(state);
 }
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
@@ -470,6 +551,7 @@ int main(void) {
         cmocka_unit_test(queues_that_cannot_grow_lose_nothing),
         cmocka_unit_test(wakers_of_ones_own_survive_every_failed_allocation),
         cmocka_unit_test(timers_survive_every_interrupted_call),
+        cmocka_unit_test(waits_of_old_lose_no_wake_for_want_of_memory),
         cmocka_unit_test(shutdown_survives_every_failed_allocation),
         cmocka_unit_test(shutdown_survives_every_interrupted_call),
         cmocka_unit_test(a_notify_all_without_memory_reaches_all),

@@ -57,6 +57,44 @@ static void a_slot_has_one_tenant_at_a_time(void **state) {
     tmlrt__tml_task_unref(t);
 }
 
+/* ---- waiters --------------------------------------------------------------------------------- */
+
+/* They look once and end; `live` of them stay, and are all woken. */
+static void waiters_that_have_ended_are_dropped(void **state) {
+    (void)state;
+    enum { LIVE = 100, ALL = 100000 };
+    static tmlrt__tml_task_t *live[LIVE];
+    tmlrt__tml_waiters_t      list = {0};
+    tmlrt__latch_t            latch = {0};
+    uint32_t                  most = 0;
+    for (int i = 0, kept = 0; i < ALL; i++) {
+        tmlrt__tml_task_t *t = tmlrt__tml_task_new((TmlPollFn)tml_yield_poll, NULL, 0);
+        TmlContext         cx = {{tmlrt__tml_wake, t->slot, 1}, NULL};
+        t->is_thread = true;
+        tmlrt__tml_waiter_t *w = tmlrt__tml_waiter_new(&cx);
+        assert_non_null(w);
+        tmlrt__latch_lock(&latch);
+        assert_true(tmlrt__tml_waiter_add(&list, w));
+        tmlrt__tml_waiters_sweep(&list, &latch);
+        tmlrt__latch_unlock(&latch);
+        if (list.n > most) most = list.n;
+        if (i % (ALL / LIVE) == 0) {
+            live[kept++] = t;
+            continue;
+        }
+        tmlrt__tml_task_retire(t);
+        tmlrt__tml_task_unref(t);
+    }
+    assert_in_range(most, LIVE, 2 * LIVE + 64);
+    tmlrt__tml_waiters_wake(tmlrt__tml_waiters_take(&list));
+    assert_true(list.first == NULL && list.n == 0);
+    for (int i = 0; i < LIVE; i++) {
+        assert_int_equal(tmlrt_notified_until(&live[i]->notify, 1), TMLRT_OK); /* woken */
+        tmlrt__tml_task_retire(live[i]);
+        tmlrt__tml_task_unref(live[i]);
+    }
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 typedef struct pair {
@@ -182,6 +220,7 @@ static void a_poller_tells_what_fails_and_goes_on_after_a_signal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slot_has_one_tenant_at_a_time),
+        cmocka_unit_test(waiters_that_have_ended_are_dropped),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(buckets_that_cannot_grow_grow_long),
     };

@@ -4,9 +4,10 @@
 // defines: -DMODEL_SCOPES
 /*
  * model_scope.cpp: the shipping scope under Relacy: children that end, spawn siblings or fail, an
- * owner that joins or is aborted, a deadline that passes, all at once. The owner's end comes after
- * the end of every child and sees what they wrote; no child is missed by a cancel; and nobody
- * touches the scope after its end: its atomics are destroyed there.
+ * owner that joins, looks whether it is cancelled or is aborted, a scope nested in another, a deadline
+ * that passes, all at once. The owner's end comes after the end of every child and sees what they
+ * wrote; no child and no owner is missed by a cancel; and nobody touches the scope after its end: its
+ * atomics are destroyed there.
  */
 #include "model_world.h"
 #include "scope.c" /* its timer's record is made by the model */
@@ -25,17 +26,30 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
     tmlrt__timers_t     timers;
     model_task          owner, child[CHILDREN];
     tmlrt__task_extra_t extra[CHILDREN];
-    tmlrt__scope_t      scope;
+    tmlrt__scope_t      scope, inner;
     TMLRT__VAR(int) wrote[CHILDREN];
     int               does[CHILDREN]; /* constant */
     tmlrt__atomic_u32 entered[CHILDREN];
     bool              joins; /* constant: else it waits for an abort */
-    scope__timer_t   *timer;
-    unsigned          opened, ended, result, polls; /* the owner's runner */
+    bool            looks; /* constant: it ends when its scopes ask it to, as a fiber's wait does */
+    bool            nests; /* constant: `inner` lies in `scope`; all children but 1 are in it */
+    bool            inner_over; /* the owner's runner, as all below */
+    scope__timer_t *timer;
+    unsigned        opened, ended, result, polls;
 
     static scope_suite *self;
 
-    tmlrt_scope_t *pub() { return (tmlrt_scope_t *)(void *)&scope; }
+    static tmlrt_scope_t *pub_of(tmlrt__scope_t *s) { return (tmlrt_scope_t *)(void *)s; }
+    tmlrt_scope_t        *pub() { return pub_of(&scope); }
+    tmlrt__scope_t       *home(int k) { return nests && k != 1 ? &inner : &scope; }
+
+    static void fresh(tmlrt__scope_t *s) {
+        tmlrt__store_relaxed(&s->gate.word, 0);
+        tmlrt__atomic_unmake(&s->guard.ctl);
+        s->guard.phase = TMLRT__OP_IDLE;
+    }
+
+    scope_suite() : looks(false), nests(false) {}
 
     /* The owner opens the scope; the first `n` children are in it and have not run yet. */
     void make(int n, int first, int second, bool owner_joins) {
@@ -49,12 +63,12 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
         joins = owner_joins;
         opened = ended = result = polls = 0;
         timer = NULL;
+        inner_over = false;
         does[0] = first;
         does[1] = second;
         does[2] = NEVER;
-        tmlrt__store_relaxed(&scope.gate.word, 0);
-        tmlrt__atomic_unmake(&scope.guard.ctl);
-        scope.guard.phase = TMLRT__OP_IDLE;
+        fresh(&scope);
+        if (nests) fresh(&inner);
         owner.make(&host, &owner_type, true);
         owner.start();
         owner.run();
@@ -62,7 +76,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
             child[k].make(&host, &child_type, k != 1); /* that one is detached */
             tmlrt__var_set(&wrote[k], 0);
             memset(&extra[k], 0, sizeof extra[k]);
-            extra[k].scope = &scope;
+            extra[k].scope = home(k);
             model_extra[k] = &extra[k];
             tmlrt__store_relaxed(&child[k].task.extra, &extra[k]);
             tmlrt__store_relaxed(&entered[k], 0);
@@ -72,7 +86,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
     }
 
     int spawn(int k) {
-        int e = tmlrt__scope_enter(&scope, &child[k].task);
+        int e = tmlrt__scope_enter(home(k), &child[k].task);
         if (e != TMLRT_OK) return e;
         tmlrt__store_relaxed(&entered[k], 1);
         child[k].start();
@@ -94,11 +108,27 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
     static int32_t owner_poll(void *, tmlrt_cx_t *cx, void *) {
         if (self->polls++ == 0) {
             RL_ASSERT(tmlrt_scope_open_in(self->pub(), cx, NULL, TMLRT_NEVER) == TMLRT_OK);
+            if (self->nests)
+                RL_ASSERT(tmlrt_scope_open_in(pub_of(&self->inner), cx, self->pub(), TMLRT_NEVER) ==
+                          TMLRT_OK);
             return TMLRT_PENDING;
         }
+        if (self->looks) return tmlrt__scope_asks(self->home(0), 0) ? TMLRT_READY : TMLRT_PENDING;
         if (!self->joins) return TMLRT_PENDING;
-        if (tmlrt_op_poll(tmlrt_scope_op(self->pub()), cx) != TMLRT_READY) return TMLRT_PENDING;
-        return TMLRT_READY;
+        bool over = tmlrt_op_poll(tmlrt_scope_op(self->pub()), cx) == TMLRT_READY;
+        if (!self->nests) return over ? TMLRT_READY : TMLRT_PENDING;
+        RL_ASSERT(!over || self->inner_over);
+        if (!self->inner_over &&
+            tmlrt_op_poll(tmlrt_scope_op(pub_of(&self->inner)), cx) == TMLRT_READY)
+            self->end_inner();
+        return over ? TMLRT_READY : TMLRT_PENDING;
+    }
+
+    /* Its memory may go before that of the outer one. */
+    void end_inner() {
+        RL_ASSERT(inner.guard.phase == TMLRT__OP_ENDED);
+        tmlrt__atomic_unmake(&inner.gate.word);
+        inner_over = true;
     }
 
     /* The scope's memory goes with the owner's state. */
@@ -113,6 +143,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
             tmlrt__var_get(&self->wrote[k]);
         }
         tmlrt__atomic_unmake(&self->scope.gate.word);
+        if (self->nests && !self->inner_over) self->end_inner();
     }
 
     static int32_t child_poll(void *, tmlrt_cx_t *cx, void *) {
@@ -151,6 +182,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
             RL_ASSERT(tmlrt__load_relaxed(&child[k].task.state) == 0);
         }
         tmlrt__atomic_make(&scope.gate.word, 0); /* the suite destroys it again */
+        if (nests) tmlrt__atomic_make(&inner.gate.word, 0);
     }
 };
 template <typename derived, int threads>
@@ -253,11 +285,88 @@ struct deadline_follows_end : scope_suite<deadline_follows_end, 2> {
     }
 };
 
+/* The owner waits for anything but the end of the scope when that is cancelled: it is woken, and
+ * sees why. */
+struct cancel_reaches_owner : scope_suite<cancel_reaches_owner, 2> {
+    void before() {
+        looks = true;
+        make(0, ENDS, ENDS, false);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+            owner.run();
+        } else {
+            RL_ASSERT(tmlrt_scope_cancel(pub()) == TMLRT_OK);
+        }
+    }
+    void after() {
+        finish();
+        RL_ASSERT(result == (unsigned)-TMLRT_ECANCELED);
+    }
+};
+
+/* The same from a scope inside of it. */
+struct outer_cancel_reaches_owner : scope_suite<outer_cancel_reaches_owner, 3> {
+    void before() {
+        looks = nests = true;
+        make(1, NEVER, ENDS, false);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+            owner.run();
+        } else if (i == 1) {
+            RL_ASSERT(tmlrt_scope_cancel(pub()) == TMLRT_OK);
+        } else {
+            child[0].run();
+            child[0].run();
+        }
+    }
+    void after() {
+        finish();
+        RL_ASSERT(result == (unsigned)-TMLRT_ECANCELED);
+    }
+};
+
+/* The outer scope fails while the owner joins both, and the last child of the inner one ends, or
+ * never will by itself. The outer one ends last. */
+template <int inner_child>
+struct outer_failure_races_inner_end : scope_suite<outer_failure_races_inner_end<inner_child>, 3> {
+    typedef scope_suite<outer_failure_races_inner_end<inner_child>, 3> base;
+    using base::child;
+    using base::owner;
+    void before() {
+        base::nests = true;
+        base::make(2, inner_child, FAILS, true);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+            owner.run();
+        } else {
+            child[i - 1].run();
+        }
+    }
+    void after() {
+        base::finish();
+        RL_ASSERT(base::result == (unsigned)-TMLRT_EIO);
+    }
+};
+
+typedef outer_failure_races_inner_end<ENDS>  failure_races_inner_end;
+typedef outer_failure_races_inner_end<NEVER> failure_ends_inner;
+
 int main(int argc, char **argv) {
     rl::iteration_t n = model_iterations(argc, argv);
     return holds<last_child_races_join>(n) && holds<failure_races_spawn>(n) &&
                    holds<abort_races_ends>(n) && holds<deadline_races_end>(n) &&
-                   holds<deadline_follows_end>(n)
+                   holds<deadline_follows_end>(n) && holds<cancel_reaches_owner>(n) &&
+                   holds<outer_cancel_reaches_owner>(n) && holds<failure_races_inner_end>(n) &&
+                   holds<failure_ends_inner>(n)
                ? 0
                : 1;
 }

@@ -209,6 +209,29 @@ static void notify_close(thing_t *t) {
     probe_waits(t);
 }
 
+/* ---- token: a new one when the last one was cancelled ------------------------------------------ */
+
+static void token_prepare(thing_t *t, int who) {
+    if (t->token == NULL || tmlrt_token_is_cancelled(t->token)) {
+        tmlrt_token_release(t->token);
+        require(tmlrt_token_create(&t->token, NULL) == TMLRT_OK);
+    }
+    tmlrt_op_token(&t->op[who][0], t->token);
+}
+
+static void token_give(thing_t *t) {
+    tmlrt_token_cancel(t->token);
+}
+
+static void token_close(thing_t *t) {
+    token_prepare(t, PROBE);
+    probe_waits(t);
+    token_give(t);
+    tmlrt_op_token(&t->op[PROBE][0], t->token);
+    require(probe(t) == TMLRT_OK);
+    tmlrt_token_release(t->token);
+}
+
 /* ---- channels: receivers; n: the capacity, -1: unbounded -------------------------------------- */
 
 static void recv_open(thing_t *t) {
@@ -474,6 +497,7 @@ const kind_t kinds[] = {
     {"once", 0, 0, once_open, once_prepare, once_give, once_ended, once_close},
     {"wait group", 0, 0, open_nothing, group_prepare, group_give, end_nothing, group_close},
     {"notify", 0, 0, open_nothing, notify_prepare, notify_give, take_one, notify_close},
+    {"token", KIND_ALONE, 0, open_nothing, token_prepare, token_give, end_nothing, token_close},
     {"receive", 0, 4, recv_open, recv_prepare, recv_give, recv_ended, recv_close},
     {"receive, unbounded", 0, -1, recv_open, recv_prepare, recv_give, recv_ended, recv_close},
     {"receive, rendezvous", 0, 0, recv_open, recv_prepare, recv_give, recv_ended, recv_close},

@@ -7,6 +7,8 @@
  * by operations that succeeded. `close` is the oracle: with all operations ended it checks that
  * nothing was lost and nothing doubled, that the object is still of use, and ends it.
  *
+ * Scopes are not among them: their operation is in flight from the open on, and has an owner.
+ *
  * One thread alone drives a thing, but for those that go between, which are the runtime's.
  */
 #ifndef TESTS_SUPPORT_KINDS_H
@@ -65,6 +67,7 @@ struct thing {
     tmlrt_broadcast_t    *broadcast;
     tmlrt_subscription_t *sub[2];
     tmlrt_watch_t        *watch;
+    tmlrt_token_t        *token;
     tmlrt_task_t         *task;
     atomic_bool           told; /* of the job that it is */
     void                 *value;
