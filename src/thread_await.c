@@ -68,6 +68,7 @@ static await__record_t *await__get(void) {
     uint32_t forks = tmlrt__load_relaxed(&tmlrt__fork_generation);
     /* One of the parent may be under the latch of a waker that is not in this process. */
     if (await__own != NULL && await__forks == forks) return await__own;
+    if (await__own != NULL) await__forget(await__own);
     await__record_t *r = tmlrt__mem_zero(&tmlrt__mem_default, sizeof *r, _Alignof(await__record_t));
     if (r == NULL) return NULL;
     tmlrt__atomic_make(&r->woken, 0);

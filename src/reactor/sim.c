@@ -75,18 +75,25 @@ static int sim__create(tmlrt__driver_t **out, tmlrt__host_t *host, uint32_t inde
     return TMLRT_OK;
 }
 
+/* Under the latch: takes it out; a cancel from now on comes too late. */
+static void sim__take(tmlrt__op_t *op) {
+    tmlrt__list_remove(&op->u.io.u.link);
+    op->u.io.u.backend[SIM__STATE] = SIM__FIRED;
+}
+
 static void sim__fire(tmlrt__op_t *op, int64_t result) {
     op->result = result;
-    op->u.io.u.backend[SIM__STATE] = SIM__FIRED;
     tmlrt__wake_run(tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED));
 }
 
 static void sim__destroy(tmlrt__driver_t *base, bool forked) {
     sim__driver_t *d = sim__of(base);
-    tmlrt__list_t *node;
     /* Only tasks of other runtimes can still have something here. */
-    while (!forked && (node = tmlrt__list_pop_front(&d->pending)) != NULL)
-        sim__fire(sim__op(node), TMLRT_ECANCELED);
+    while (!forked && !tmlrt__list_is_empty(&d->pending)) {
+        tmlrt__op_t *op = sim__op(d->pending.next);
+        sim__take(op);
+        sim__fire(op, TMLRT_ECANCELED);
+    }
     SIM__INNER.destroy(d->inner, forked);
     if (!forked) tmlrt__mem_put(&base->host->mem, d, sizeof *d, TMLRT__CACHE_LINE);
 }
@@ -127,8 +134,8 @@ static int32_t sim__cancel(tmlrt__op_t *op, int reason) {
     }
     sim__driver_t *d = sim__of(tmlrt__io_source(op)->driver);
     tmlrt__latch_lock(&d->latch);
-    op->u.io.u.backend[SIM__STATE] &= ~SIM__REASON;
-    op->u.io.u.backend[SIM__STATE] |= (uint64_t)-reason << 8;
+    uint64_t *state = &op->u.io.u.backend[SIM__STATE];
+    if (*state != SIM__FIRED) *state = (*state & ~SIM__REASON) | (uint64_t)-reason << 8;
     tmlrt__latch_unlock(&d->latch);
     sim__wake(&d->base);
     return TMLRT_PENDING;
@@ -212,7 +219,7 @@ static bool sim__serve(sim__driver_t *d, size_t i) {
     bool    ended = sim__transfer(op, reason, &result);
     tmlrt__latch_lock(&d->latch);
     if (ended)
-        tmlrt__list_remove(&op->u.io.u.link);
+        sim__take(op);
     else
         *state += tmlrt__rand_below(&d->rand, SIM__LATE + 1);
     tmlrt__latch_unlock(&d->latch);
