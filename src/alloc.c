@@ -555,9 +555,10 @@ size_t tmlrt__heap_close(tmlrt__heap_t *heap) {
         out += heap->classes[cls].carved - heap->classes[cls].free;
     heap->orphan = true;
     heap->out = out;
-    tmlrt__latch_unlock(&heap->latch);
+    /* The heap's own latch last: whoever puts the last block needs it to free the heap. */
     for (uint32_t i = 0; i < TMLRT__STRIPES; i++)
         tmlrt__latch_unlock(&heap->shared[i].latch);
+    tmlrt__latch_unlock(&heap->latch);
     if (out == 0) heap__free(heap);
     return out;
 }

@@ -20,6 +20,9 @@ static tmlrt__atomic_u32 fault__catching;
 
 /* By kill or its like: then there is no address, and it does not happen again by itself. */
 static bool fault__was_sent(const siginfo_t *info) {
+#ifdef SI_LWP /* FreeBSD: by raise */
+    if (info->si_code == SI_LWP) return true;
+#endif
     return info->si_code <= 0 || info->si_code == SI_USER || info->si_code == SI_QUEUE;
 }
 

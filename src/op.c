@@ -163,6 +163,8 @@ static bool op__waker_same(uintptr_t waker, const tmlrt_cx_t *cx) {
     return cell->waker.data == cx->waker->data && cell->waker.vtable == cx->waker->vtable;
 }
 
+static bool op__timer_return(tmlrt__op_t *op, const tmlrt__host_t *lent);
+
 /* A later poll may bring another waker. Without memory for it the old one stays, and the new one is
  * woken at once, so that the poll is tried again. */
 static void op__waker_refresh(tmlrt__op_t *op, const tmlrt_cx_t *cx) {
@@ -172,9 +174,12 @@ static void op__waker_refresh(tmlrt__op_t *op, const tmlrt_cx_t *cx) {
         cx->waker->vtable->wake_by_ref(cx->waker->data);
         return;
     }
-    uint32_t    c = op__latch(op);
     uintptr_t   old = op->waker;
     op__cell_t *from = op__cell(old), *to = op__cell(fresh);
+    /* A task has a host of its own: the lent timer ends, and with it the rest. */
+    if (from != NULL && from->lent && to == NULL && op__timer_return(op, from->host))
+        op__ctl_change(op, 0, TMLRT__OP_TMR_FIRED);
+    uint32_t c = op__latch(op);
     if ((c & TMLRT__OP_TMR_ARMED) != 0 && from != NULL && to != NULL) {
         to->host = from->host; /* the timer lies in its wheel */
         to->lent = from->lent;
@@ -322,7 +327,8 @@ static void op__timer_arm(tmlrt__op_t *op) {
 static bool op__timer_return(tmlrt__op_t *op, const tmlrt__host_t *lent) {
     tmlrt__host_t *host = op->cls->lend(op);
     bool           stopped = false;
-    if (host == lent && host != NULL) stopped = host->ops->timer_stop(host, (tmlrt_op_t *)op);
+    if (host == lent && host != NULL && !tmlrt__host_forked(host))
+        stopped = host->ops->timer_stop(host, (tmlrt_op_t *)op);
     if (host != NULL) op->cls->give(op);
     while (host == NULL && (tmlrt__op_ctl(op) & TMLRT__OP_TMR_ARMED) != 0)
         tmlrt__latch_relax(); /* it fires what it has before it goes */
@@ -414,9 +420,18 @@ static int32_t op__cancel_step(tmlrt__op_t *op) {
     return op__end(op);
 }
 
+/* Whether the lent timer was fired before its time, because that host goes. */
+static bool op__lender_goes(const tmlrt__op_t *op) {
+    const op__cell_t *cell = op__cell(op->waker);
+    if (op->cls->lend == NULL || cell == NULL || cell->clock) return false;
+    tmlrt__host_t *host = op->cls->lend(op);
+    if (host != NULL) op->cls->give(op);
+    return host == NULL;
+}
+
 static int32_t op__check_backoff(tmlrt__op_t *op, tmlrt_cx_t *cx) {
     if ((tmlrt__op_ctl(op) & TMLRT__OP_TMR_FIRED) == 0) return TMLRT_PENDING;
-    bool expired = op->timer.when == (int64_t)op->u.io.u.backend[0];
+    bool expired = op->timer.when == (int64_t)op->u.io.u.backend[0] && !op__lender_goes(op);
     op__rested(op);
     if (expired) {
         op->reason = (uint8_t)-TMLRT_ETIMEDOUT;

@@ -58,8 +58,12 @@ static int runtime__start_threads(tmlrt_runtime_t *rt) {
 }
 
 static void runtime__free_workers(tmlrt_runtime_t *rt, uint32_t n, bool forked) {
+    tmlrt__timers_ended_t ended = {.mem = &rt->sched.host.mem};
     for (uint32_t i = 0; i < n && !forked; i++)
         tmlrt__driver_bar(rt->sched.worker[i].driver);
+    for (uint32_t i = 0; i < n && !forked; i++)
+        tmlrt__timers_end(&rt->sched.worker[i].timers, &ended);
+    tmlrt__timers_ended_run(&ended);
     for (uint32_t i = 0; i < n; i++) {
         if (!forked) tmlrt__heap_flush(rt->sched.host.tasks, &rt->sched.worker[i].cache);
         tmlrt__worker_destroy(&rt->sched.worker[i], forked);

@@ -25,9 +25,9 @@
 
 /* What threads outside the workers count, one for each stripe of them. */
 typedef struct tmlrt__outside {
-    tmlrt__atomic_u64 admitted, ended; /* tasks, daemons aside; both only grow */
-    tmlrt__atomic_u32 visitors;        /* handing a task over; destroy waits until none is */
-    char              pad[TMLRT__PAD(2 * sizeof(uint64_t) + sizeof(uint32_t))];
+    tmlrt__atomic_u64 admitted, ended;        /* tasks, daemons aside; both only grow */
+    tmlrt__atomic_u32 visitors;               /* handing a task over; destroy waits until none is */
+    char              pad[TMLRT__CACHE_LINE]; /* wherever it begins, no line is its neighbour's */
 } tmlrt__outside_t;
 
 struct tmlrt__scheduler {

@@ -4,6 +4,10 @@
  */
 #include "timer.h"
 
+#include <string.h>
+
+#include "alloc.h"
+
 #define TIMERS__BATCH 64
 
 static tmlrt__op_t *timers__op(tmlrt__timer_t *timer) {
@@ -41,35 +45,70 @@ bool tmlrt__timers_stop(tmlrt__timers_t *t, tmlrt__op_t *op) {
     return linked;
 }
 
-static uint32_t timers__fire(tmlrt__timers_t *t, int64_t now, bool end) {
-    uint32_t fired = 0;
-    for (;;) {
-        tmlrt__wake_t wakes[TIMERS__BATCH];
-        uint32_t      n = 0;
-        tmlrt__latch_lock(&t->latch);
-        tmlrt__timer_t *timer = tmlrt__wheel_expire(&t->wheel, now, TIMERS__BATCH);
-        while (timer != NULL) {
-            tmlrt__timer_t *next = timer->next; /* the fire may end the operation */
-            tmlrt__op_t    *op = timers__op(timer);
-            if (end && op->cls->timer_is_end) op->result = TMLRT_ECANCELED;
-            wakes[n++] = tmlrt__op_fire(op, TMLRT__OP_TMR_ARMED);
-            timer = next;
-        }
-        if (n < TIMERS__BATCH) timers__publish_due(t);
-        tmlrt__latch_unlock(&t->latch);
-        for (uint32_t i = 0; i < n; i++)
-            tmlrt__wake_run(wakes[i]);
-        fired += n;
-        if (n < TIMERS__BATCH) return fired;
+/* Fires up to TIMERS__BATCH of those that are due (`end`: of all); how many. */
+static uint32_t timers__fire(tmlrt__timers_t *t, int64_t now, bool end, tmlrt__wake_t *wakes) {
+    uint32_t n = 0;
+    tmlrt__latch_lock(&t->latch);
+    tmlrt__timer_t *timer = end ? tmlrt__wheel_drain(&t->wheel, TIMERS__BATCH)
+                                : tmlrt__wheel_expire(&t->wheel, now, TIMERS__BATCH);
+    while (timer != NULL) {
+        tmlrt__timer_t *next = timer->next; /* the fire may end the operation */
+        tmlrt__op_t    *op = timers__op(timer);
+        if (end && op->cls->timer_is_end) op->result = TMLRT_ECANCELED;
+        wakes[n++] = tmlrt__op_fire(op, TMLRT__OP_TMR_ARMED);
+        timer = next;
     }
+    if (n < TIMERS__BATCH) timers__publish_due(t);
+    tmlrt__latch_unlock(&t->latch);
+    return n;
+}
+
+static void timers__run(const tmlrt__wake_t *wakes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        tmlrt__wake_run(wakes[i]);
 }
 
 uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now) {
-    return timers__fire(t, now, false);
+    tmlrt__wake_t wakes[TIMERS__BATCH];
+    uint32_t      fired = 0, n;
+    do {
+        n = timers__fire(t, now, false, wakes);
+        timers__run(wakes, n);
+        fired += n;
+    } while (n == TIMERS__BATCH);
+    return fired;
 }
 
-void tmlrt__timers_end(tmlrt__timers_t *t) {
-    (void)timers__fire(t, INT64_MAX, true);
+/* Room for another batch. */
+static bool timers__grow(tmlrt__timers_ended_t *e) {
+    if (e->room - e->n >= TIMERS__BATCH) return true;
+    size_t         room = 2 * e->room + TIMERS__BATCH;
+    tmlrt__wake_t *more = tmlrt__mem_get(e->mem, room * sizeof *more, _Alignof(tmlrt__wake_t));
+    if (more == NULL) return false;
+    if (e->n != 0) memcpy(more, e->wake, e->n * sizeof *more);
+    tmlrt__mem_put(e->mem, e->wake, e->room * sizeof *more, _Alignof(tmlrt__wake_t));
+    e->wake = more;
+    e->room = room;
+    return true;
+}
+
+void tmlrt__timers_end(tmlrt__timers_t *t, tmlrt__timers_ended_t *ended) {
+    tmlrt__wake_t wakes[TIMERS__BATCH];
+    uint32_t      n;
+    do {
+        bool kept = timers__grow(ended);
+        n = timers__fire(t, INT64_MAX, true, kept ? ended->wake + ended->n : wakes);
+        if (kept)
+            ended->n += n;
+        else
+            timers__run(wakes, n);
+    } while (n == TIMERS__BATCH);
+}
+
+void tmlrt__timers_ended_run(tmlrt__timers_ended_t *ended) {
+    timers__run(ended->wake, ended->n);
+    tmlrt__mem_put(ended->mem, ended->wake, ended->room * sizeof *ended->wake,
+                   _Alignof(tmlrt__wake_t));
 }
 
 int64_t tmlrt__timers_due(tmlrt__timers_t *t) {

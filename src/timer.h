@@ -37,9 +37,18 @@ bool tmlrt__timers_stop(tmlrt__timers_t *t, tmlrt__op_t *op);
 /* Fires what is due at `now`; returns how many. Any thread. */
 uint32_t tmlrt__timers_expire(tmlrt__timers_t *t, int64_t now);
 
-/* The end: fires what is left, as the cancel of sleeps. All tasks have ended: they are
- * operations that were polled elsewhere. */
-void tmlrt__timers_end(tmlrt__timers_t *t);
+/* The end of all wheels of a runtime: fires what is left, as the cancel of sleeps. All tasks have
+ * ended: they are operations that were polled elsewhere. Whom that wakes is only noted, and woken by
+ * the run once every wheel is empty: a waker may cancel others, which waits for their fire. Without
+ * memory for the notes they are woken at once. */
+typedef struct tmlrt__timers_ended {
+    const tmlrt_allocator_t *mem;
+    tmlrt__wake_t           *wake;
+    size_t                   n, room;
+} tmlrt__timers_ended_t;
+
+void tmlrt__timers_end(tmlrt__timers_t *t, tmlrt__timers_ended_t *ended);
+void tmlrt__timers_ended_run(tmlrt__timers_ended_t *ended);
 
 /* The next time worth waking for, or INT64_MAX. Any thread, a hint. */
 int64_t tmlrt__timers_due(tmlrt__timers_t *t);

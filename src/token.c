@@ -105,6 +105,7 @@ int tmlrt_token_cancel(tmlrt_token_t *token) {
     if (token == NULL) return TMLRT_EINVAL;
     tmlrt_token_t *todo = NULL;
     if (!token__set(token, &todo)) return TMLRT_EALREADY;
+    tmlrt_token_retain(token); /* who is told may release the one that we were called with */
     tmlrt__waitlist_fire_all(&token->waiters, TMLRT_OK);
     while (todo != NULL) {
         tmlrt_token_t *t = todo;
@@ -112,6 +113,7 @@ int tmlrt_token_cancel(tmlrt_token_t *token) {
         if (token__set(t, &todo)) tmlrt__waitlist_fire_all(&t->waiters, TMLRT_OK);
         tmlrt_token_release(t);
     }
+    tmlrt_token_release(token);
     return TMLRT_OK;
 }
 

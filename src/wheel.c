@@ -208,8 +208,7 @@ int64_t tmlrt__wheel_next(const tmlrt__wheel_t *w) {
     return wheel__time_of_tick(start);
 }
 
-tmlrt__timer_t *tmlrt__wheel_expire(tmlrt__wheel_t *w, int64_t now_ns, size_t max) {
-    uint64_t         target = wheel__tick_of_now(now_ns);
+static tmlrt__timer_t *wheel__take_until(tmlrt__wheel_t *w, uint64_t target, size_t max) {
     tmlrt__timer_t  *head = NULL;
     tmlrt__timer_t **tail = &head;
     while (max > 0) {
@@ -222,4 +221,12 @@ tmlrt__timer_t *tmlrt__wheel_expire(tmlrt__wheel_t *w, int64_t now_ns, size_t ma
         max--;
     }
     return head;
+}
+
+tmlrt__timer_t *tmlrt__wheel_expire(tmlrt__wheel_t *w, int64_t now_ns, size_t max) {
+    return wheel__take_until(w, wheel__tick_of_now(now_ns), max);
+}
+
+tmlrt__timer_t *tmlrt__wheel_drain(tmlrt__wheel_t *w, size_t max) {
+    return wheel__take_until(w, wheel__tick_of_deadline(INT64_MAX), max);
 }

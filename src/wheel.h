@@ -78,6 +78,9 @@ int64_t tmlrt__wheel_next(const tmlrt__wheel_t *w);
  */
 tmlrt__timer_t *tmlrt__wheel_expire(tmlrt__wheel_t *w, int64_t now_ns, size_t max);
 
+/* The same for all there are, also those that never expire. */
+tmlrt__timer_t *tmlrt__wheel_drain(tmlrt__wheel_t *w, size_t max);
+
 /* Timers linked, due ones included. */
 static inline size_t tmlrt__wheel_count(const tmlrt__wheel_t *w) {
     return w->count;

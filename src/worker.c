@@ -59,7 +59,6 @@ int tmlrt__worker_init(tmlrt__worker_t *w, tmlrt__scheduler_t *sched, uint32_t i
 }
 
 void tmlrt__worker_destroy(tmlrt__worker_t *w, bool forked) {
-    if (!forked) tmlrt__timers_end(&w->timers);
     tmlrt__driver_close_sources(w->driver, forked);
     tmlrt__driver_destroy(w->driver, forked);
     if (forked) return;

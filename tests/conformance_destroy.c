@@ -199,14 +199,21 @@ static void a_rest_can_be_cancelled_when_the_runtime_is_gone(void **state) {
     assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ECANCELED);
 }
 
-static void a_sleep_by_hand_ends_with_the_runtime(void **state) {
-    guest_t *f = *state;
-    tmlrt_op_sleep(&f->op, f->rt, 3600 * TMLRT_S);
+static void sleep_by_hand(guest_t *f, int64_t ns) {
+    tmlrt_op_sleep(&f->op, f->rt, ns);
     assert_int_equal(poll_by_hand(f), TMLRT_PENDING);
     destroy(f);
     assert_int_equal(atomic_load(&f->wakes), 1);
     assert_int_equal(poll_by_hand(f), TMLRT_READY);
     assert_int_equal(tmlrt_op_result(&f->op), TMLRT_ECANCELED);
+}
+
+static void a_sleep_by_hand_ends_with_the_runtime(void **state) {
+    sleep_by_hand(*state, 3600 * TMLRT_S);
+}
+
+static void so_does_one_without_an_end(void **state) {
+    sleep_by_hand(*state, TMLRT_NEVER);
 }
 
 static void *fiber_connects(void *arg) {
@@ -350,6 +357,7 @@ int main(void) {
         T(a_rest_by_hand_ends_with_the_runtime),
         T(a_rest_can_be_cancelled_when_the_runtime_is_gone),
         T(a_sleep_by_hand_ends_with_the_runtime),
+        T(so_does_one_without_an_end),
         T(a_connect_of_another_runtimes_task_ends),
         T(a_signal_is_about_a_runtime_that_is_gone),
         T(threads_at_work_notice_the_end),

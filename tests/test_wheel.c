@@ -110,6 +110,21 @@ static void the_largest_deadline_never_fires_and_has_no_next(void **state) {
     assert_int_equal(tmlrt__wheel_count(&w), 0);
 }
 
+static void a_drain_takes_also_what_never_fires(void **state) {
+    (void)state;
+    tmlrt__wheel_t w;
+    tmlrt__timer_t never, later, soon;
+    tmlrt__wheel_init(&w, 0);
+    add_at(&w, &never, INT64_MAX);
+    add_at(&w, &later, 5000 * TICK);
+    add_at(&w, &soon, TICK);
+    assert_ptr_equal(tmlrt__wheel_drain(&w, 1), &soon);
+    assert_ptr_equal(tmlrt__wheel_drain(&w, SIZE_MAX), &later);
+    assert_ptr_equal(later.next, &never);
+    assert_null(tmlrt__wheel_drain(&w, SIZE_MAX));
+    assert_int_equal(tmlrt__wheel_count(&w), 0);
+}
+
 static void the_last_deadline_that_can_fire_fires(void **state) {
     (void)state;
     tmlrt__wheel_t w;
@@ -418,6 +433,7 @@ int main(void) {
         cmocka_unit_test(a_timer_fires_neither_early_nor_a_tick_late),
         cmocka_unit_test(a_past_or_negative_deadline_is_due_at_once),
         cmocka_unit_test(the_largest_deadline_never_fires_and_has_no_next),
+        cmocka_unit_test(a_drain_takes_also_what_never_fires),
         cmocka_unit_test(the_last_deadline_that_can_fire_fires),
         cmocka_unit_test(a_lone_far_timer_needs_one_wake),
         cmocka_unit_test(the_same_deadline_keeps_its_order_across_cascades),

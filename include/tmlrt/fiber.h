@@ -12,7 +12,9 @@
  *
  * Cancelling a fiber (abort, its deadline, its scope, a shutdown) never stops it in the middle, and
  * never keeps it from beginning: its current wait and every later one end with TMLRT_ECANCELED until
- * it has returned. So a fiber always ends what its argument owns. One that neither waits nor looks at
+ * it has returned. So a fiber ends what its argument owns, but one that gets no memory for its stack
+ * when it shall begin: it is never called, its outcome is TMLRT_ENOMEM (keep the handle where that
+ * matters), and the argument stays with who made it. One that neither waits nor looks at
  * tmlrt_cancelled holds up a shutdown. A shield lets its clean-up wait.
  */
 #ifndef TMLRT_FIBER_H

@@ -22,7 +22,8 @@ TMLRT_BEGIN_DECLS
 TMLRT_API int64_t tmlrt_now(tmlrt_runtime_t *rt);
 
 /* Prepares `op` to become ready, with TMLRT_OK, `ns` nanoseconds after its start (0 or less: at the
- * first poll). Cancel: takes effect at once. Errors: TMLRT_EINVAL, TMLRT_EBUSY; as the result:
+ * first poll). Cancel: takes effect at once; from outside of `rt` not beside its destroy, which ends
+ * what sleeps there with TMLRT_ECANCELED. Errors: TMLRT_EINVAL, TMLRT_EBUSY; as the result:
  * TMLRT_ENORUNTIME (`rt` is NULL and none is current at the start). */
 TMLRT_API int tmlrt_op_sleep(tmlrt_op_t *op, tmlrt_runtime_t *rt, int64_t ns);
 
