@@ -8,6 +8,10 @@
  *
  * Close: the closer sets CLOSED and then cancels what is in flight; a start makes its call and then
  * looks at the word. So one of the two sees the other.
+ *
+ * Owners need not be the runtime's, and may come while it is destroyed or later. A call is made under
+ * the gate of the source's table (source.h). What has fired ends without the driver: its packet is in
+ * the request, which knows its allocator.
  */
 #include <string.h>
 
@@ -19,7 +23,6 @@
 #include "readiness.h"
 
 #define IOCP_OP__PASSED_MAX 64 /* errors that concern nobody who waits, passed over in one call */
-#define IOCP_OP__REST       (INT64_C(50) * 1000 * 1000)
 
 /* ---- reads in flight ------------------------------------------------------------------------- */
 
@@ -61,8 +64,8 @@ static int32_t iocp_op__end(tmlrt__op_t *op, int64_t result) {
     return tmlrt__io_end(op, result);
 }
 
-/* Claim held, request made, nothing armed: makes the call. TMLRT_OK: armed, its packet will come;
- * else the error. */
+/* Claim held, gate entered, request made, nothing armed: makes the call. TMLRT_OK: armed, its packet
+ * will come; else the error. */
 static int iocp_op__submit(tmlrt__op_t *op, tmlrt__source_t *s) {
     tmlrt__iocp_request_t *r = tmlrt__iocp_request(op);
     tmlrt__iocp_t         *d = tmlrt__iocp_of(s->driver);
@@ -97,8 +100,7 @@ static void iocp_op__rest_after(tmlrt__op_t *op, tmlrt__source_t *s, int error) 
     bool lack = error == TMLRT_EMFILE || error == TMLRT_ENFILE || error == TMLRT_ENOBUFS ||
                 error == TMLRT_ENOMEM;
     if (!lack || tmlrt__io_class(op)->kind != TMLRT__IO_ACCEPT) return;
-    tmlrt__host_t *host = tmlrt__source_host(s);
-    tmlrt__store_relaxed(&s->accept_after, host->ops->now(host) + IOCP_OP__REST);
+    tmlrt__source_rest(s);
 }
 
 /* A connection that died in the queue belongs to nobody: the accept waits for the next one. */
@@ -272,13 +274,13 @@ static int32_t iocp_op__ended_badly(tmlrt__op_t *op, tmlrt__source_t *s, int err
     return iocp_op__end(op, iocp_op__failed(op, error));
 }
 
-/* Fired: its packet has come. `reason`: of the cancel, or 0. */
+/* Fired: its packet has come. `reason`: of the cancel, or 0; never 0 where the gate is closed, so that
+ * no call follows. */
 static int32_t iocp_op__complete(tmlrt__op_t *op, int reason) {
     tmlrt__source_t       *s = tmlrt__io_source(op);
     tmlrt__iocp_request_t *r = tmlrt__iocp_request(op);
-    iocp_op__reading(op, s, NULL);
-    int32_t status = (int32_t)r->ov.Internal;
-    size_t  n = r->ov.InternalHigh;
+    int32_t                status = (int32_t)r->ov.Internal;
+    size_t                 n = r->ov.InternalHigh;
     if (status < 0) return iocp_op__ended_badly(op, s, tmlrt__iocp_error(s, r), reason);
     switch (tmlrt__io_class(op)->kind) {
     case TMLRT__IO_READ:
