@@ -423,6 +423,66 @@ static void threads_at_work_notice_the_end(void **state) {
     (void)f;
 }
 
+/* ---- a close beside the destroy --------------------------------------------------------------- */
+
+typedef struct closing {
+    tmlrt_sock_t *listener, *sock;
+    tmlrt_fd_t   *fd;
+    atomic_int    begun;
+} closing_t;
+
+static void close_all(void *arg, int i) {
+    closing_t *c = arg;
+    (void)i;
+    atomic_store(&c->begun, 1);
+    (void)tmlrt_sock_close(c->sock);
+    tmlrt_fd_close(c->fd);
+    (void)tmlrt_sock_close(c->listener);
+}
+
+/* Whoever closes first may be overtaken by the other before it has told the reactor. */
+static void a_close_beside_the_destroy_leaves_nothing_in_flight(void **state) {
+    guest_t          *f = *state;
+    tmlrt_allocator_t allocator = allocs_of(&f->allocs);
+    random_t          random;
+    random_seed(&random, test_seed());
+    for (int round = 0; round < scaled(100); round++) {
+        tmlrt_runtime_t *rt = reactor_runtime_on(&allocator);
+        tmlrt_op_t       op[3] = {TMLRT_OP_INIT, TMLRT_OP_INIT, TMLRT_OP_INIT};
+        closing_t        c = {.begun = 0};
+        tmlrt_addr_t     addr;
+        tmlrt_sock_t    *none = NULL;
+        int              peer, pair[2];
+        char             byte;
+        require(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+        c.listener = listener_on(rt, &addr);
+        c.sock = sock_and_peer(rt, &peer);
+        require(tmlrt_fd_open(rt, pair[0], &c.fd) == TMLRT_OK);
+        tmlrt_op_read(&op[0], c.sock, &byte, 1);
+        tmlrt_op_accept(&op[1], c.listener, &none);
+        tmlrt_op_fd_wait(&op[2], c.fd, TMLRT_FD_READ);
+        for (int i = 0; i < 3; i++)
+            assert_waits(&op[i]);
+        crew_t *crew = crew_start(1, close_all, &c);
+        wait_until(atomic_load(&c.begun) == 1);
+        for (uint32_t n = random_below(&random, 8); n > 0; n--)
+            (void)sched_yield();
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+        crew_join(crew);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(poll_here(&op[i]), TMLRT_READY);
+            int64_t e = tmlrt_op_result(&op[i]);
+            if (i != 1 || e != TMLRT_ESHUTDOWN) /* the destroy stops listeners first */
+                assert_int_equal(e, TMLRT_ECANCELED);
+        }
+        tmlrt_sock_release(c.sock);
+        tmlrt_sock_release(c.listener);
+        close(peer);
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -440,6 +500,7 @@ int main(void) {
         T(an_exact_read_does_not_go_on_after_the_destroy),
         T(an_accept_that_has_fired_ends_after_the_destroy),
         T(threads_at_work_notice_the_end),
+        T(a_close_beside_the_destroy_leaves_nothing_in_flight),
     };
     RUN_ON_EACH_REACTOR(tests);
 }
