@@ -39,7 +39,9 @@ export WINEPREFIX=$deps/prefix WINEDEBUG=-all DISPLAY=
 unset WAYLAND_DISPLAY
 server=$(command -v wineserver || echo /usr/lib/wine/wineserver64)
 start_wine() {
-    # A server that stays makes a program's start quick; it ends with us.
+    # A server that stays makes a program's start quick (and one that is about to go turns a program
+    # away); it ends with us. It needs the folder.
+    mkdir -p "$WINEPREFIX"
     trap 'wineserver_end' EXIT
     "$server" -p >/dev/null 2>&1 </dev/null || true
     {

@@ -60,7 +60,8 @@ static int iocp__create(tmlrt__driver_t **out, tmlrt__host_t *host, uint32_t ind
     d->base.cls = &tmlrt__reactor_iocp;
     d->base.host = host;
     d->base.index = index;
-    InitializeSRWLock(&d->reading);
+    InitializeSRWLock(&d->calling);
+    tmlrt__list_init(&d->calls);
     InitializeSRWLock(&d->lock);
     for (uint32_t i = 0; i < TMLRT__IOCP_POLLS; i++)
         tmlrt__list_init(&d->polls[i]);
@@ -78,8 +79,10 @@ static uint32_t iocp__reap(tmlrt__iocp_t *d, uint32_t ms, bool alertable);
 static void iocp__destroy(tmlrt__driver_t *base, bool forked) {
     tmlrt__iocp_t *d = tmlrt__iocp_of(base);
     (void)forked; /* there is no fork here */
-    /* All sources are closed, so every packet is on its way.
-     * acquire: we come after their last use; pairs [IOCP-1] */
+    /* All sources are closed, but a closer that came before us may have been too late to tell. */
+    tmlrt__iocp_op_break_off_all(d);
+    tmlrt__iocp_poll_detach_all(d);
+    /* acquire: we come after their last use; pairs [IOCP-1] */
     while (tmlrt__load_acquire(&d->flights) != 0)
         (void)iocp__reap(d, INFINITE, false);
     iocp__free(d);

@@ -37,7 +37,8 @@ typedef struct tmlrt__iocp {
     LPFN_CONNECTEX    connect; /* constant */
     tmlrt__atomic_u32 woken;   /* any thread; 1: a wake is in the port */
     tmlrt__atomic_u32 flights; /* any thread: packets to come of operations and polls */
-    SRWLOCK           reading; /* guards `backend` of streams: the read in flight, or NULL */
+    SRWLOCK           calling; /* guards `calls`, and `backend` of streams: the read in flight */
+    tmlrt__list_t     calls;   /* in flight */
     SRWLOCK           lock;    /* guards what follows; held over system calls */
     HANDLE            afd;     /* or NULL: no foreign socket yet */
     tmlrt__list_t polls[TMLRT__IOCP_POLLS]; /* of the registrations of foreign sockets, by socket */
@@ -66,12 +67,16 @@ int32_t tmlrt__iocp_op_cancel(tmlrt__op_t *op, int reason);
 void    tmlrt__iocp_closing(tmlrt__driver_t *base, tmlrt__source_t *s);
 void    tmlrt__iocp_shut(tmlrt__driver_t *base, tmlrt__source_t *s);
 void    tmlrt__iocp_op_done(tmlrt__iocp_t *d, OVERLAPPED *packet);
+/* The destroy, when nobody else can come to the driver: their packets are on their way. */
+void tmlrt__iocp_op_break_off_all(tmlrt__iocp_t *d);
 
 /* iocp_poll.c: a foreign source's attach, detach, watch; and who reaps: the packet of a poll. */
 int  tmlrt__iocp_poll_attach(tmlrt__iocp_t *d, tmlrt__source_t *s);
 void tmlrt__iocp_poll_detach(tmlrt__iocp_t *d, tmlrt__source_t *s);
 int  tmlrt__iocp_poll_watch(tmlrt__iocp_t *d, tmlrt__source_t *s, uint32_t events);
 void tmlrt__iocp_poll_done(tmlrt__iocp_t *d, void *record);
+/* As tmlrt__iocp_op_break_off_all: detaches what is left. */
+void tmlrt__iocp_poll_detach_all(tmlrt__iocp_t *d);
 
 /* Asks for the end of a call in flight, or (NULL) of all of a handle: each ends with its packet. */
 void tmlrt__iocp_break_off(HANDLE handle, OVERLAPPED *call);

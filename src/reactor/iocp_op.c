@@ -8,6 +8,11 @@
  *
  * Close: the closer sets CLOSED and then cancels what is in flight; a start makes its call and then
  * looks at the word. So one of the two sees the other.
+ *
+ * Owners need not be the runtime's, and may come while it is destroyed or later. A call is made under
+ * the gate of the source's table (source.h). What has fired ends without the driver: its packet is in
+ * the request, which knows its allocator. The destroy breaks off all that flies itself: a closer that
+ * came first may not have got so far.
  */
 #include <string.h>
 
@@ -19,29 +24,44 @@
 #include "readiness.h"
 
 #define IOCP_OP__PASSED_MAX 64 /* errors that concern nobody who waits, passed over in one call */
-#define IOCP_OP__REST       (INT64_C(50) * 1000 * 1000)
 
-/* ---- reads in flight ------------------------------------------------------------------------- */
+/* ---- calls in flight ------------------------------------------------------------------------- */
 
 static bool iocp_op__reads(const tmlrt__op_t *op) {
     tmlrt__io_kind_t kind = tmlrt__io_class(op)->kind;
     return kind == TMLRT__IO_READ || kind == TMLRT__IO_READ_EXACT || kind == TMLRT__IO_READV;
 }
 
-/* Makes a read known to who may shut its half down, or unknown. */
-static void iocp_op__reading(tmlrt__op_t *op, tmlrt__source_t *s, tmlrt__iocp_request_t *r) {
-    if (!iocp_op__reads(op)) return;
-    tmlrt__iocp_t *d = tmlrt__iocp_of(s->driver);
-    AcquireSRWLockExclusive(&d->reading);
-    s->backend = r;
-    ReleaseSRWLockExclusive(&d->reading);
+/* Makes a call known to the destroy, a read to who may shut its half down. */
+static void iocp_op__takes_off(tmlrt__iocp_t *d, tmlrt__iocp_request_t *r) {
+    tmlrt__fetch_add_relaxed(&d->flights, 1);
+    AcquireSRWLockExclusive(&d->calling);
+    tmlrt__list_push_back(&d->calls, &r->link);
+    if (iocp_op__reads(r->op)) tmlrt__io_source(r->op)->backend = r;
+    ReleaseSRWLockExclusive(&d->calling);
+}
+
+/* Its claim is held. */
+static void iocp_op__lands(tmlrt__iocp_t *d, tmlrt__iocp_request_t *r) {
+    AcquireSRWLockExclusive(&d->calling);
+    tmlrt__list_remove(&r->link);
+    if (iocp_op__reads(r->op)) tmlrt__io_source(r->op)->backend = NULL;
+    ReleaseSRWLockExclusive(&d->calling);
+    tmlrt__iocp_landed(d);
 }
 
 void tmlrt__iocp_op_done(tmlrt__iocp_t *d, OVERLAPPED *packet) {
-    tmlrt__op_t *op = ((tmlrt__iocp_request_t *)(void *)packet)->op;
-    iocp_op__reading(op, tmlrt__io_source(op), NULL); /* its claim is held until it was fired */
-    tmlrt__iocp_landed(d);
-    tmlrt__wake_run(tmlrt__op_fire(op, TMLRT__OP_SRC_ARMED));
+    tmlrt__iocp_request_t *r = (tmlrt__iocp_request_t *)(void *)packet;
+    iocp_op__lands(d, r);
+    tmlrt__wake_run(tmlrt__op_fire(r->op, TMLRT__OP_SRC_ARMED));
+}
+
+void tmlrt__iocp_op_break_off_all(tmlrt__iocp_t *d) {
+    tmlrt__list_t *all = &d->calls;
+    for (tmlrt__list_t *n = tmlrt__list_first(all); n != NULL; n = tmlrt__list_next(all, n)) {
+        tmlrt__iocp_request_t *r = TMLRT__CONTAINER_OF(n, tmlrt__iocp_request_t, link);
+        tmlrt__iocp_break_off(tmlrt__iocp_handle(tmlrt__io_source(r->op)), &r->ov);
+    }
 }
 
 /* ---- submitting ----------------------------------------------------------------------------- */
@@ -61,21 +81,19 @@ static int32_t iocp_op__end(tmlrt__op_t *op, int64_t result) {
     return tmlrt__io_end(op, result);
 }
 
-/* Claim held, request made, nothing armed: makes the call. TMLRT_OK: armed, its packet will come;
- * else the error. */
+/* Claim held, gate entered, request made, nothing armed: makes the call. TMLRT_OK: armed, its packet
+ * will come; else the error. */
 static int iocp_op__submit(tmlrt__op_t *op, tmlrt__source_t *s) {
     tmlrt__iocp_request_t *r = tmlrt__iocp_request(op);
     tmlrt__iocp_t         *d = tmlrt__iocp_of(s->driver);
     memset(&r->ov, 0, sizeof r->ov);
     r->flags = 0;
     tmlrt__op_arm(op, TMLRT__OP_SRC_ARMED);
-    tmlrt__fetch_add_relaxed(&d->flights, 1); /* our claim keeps the driver */
-    iocp_op__reading(op, s, r);
+    iocp_op__takes_off(d, r);
     int e = tmlrt__iocp_call(op, s);
     if (e != TMLRT_OK) {
-        iocp_op__reading(op, s, NULL);
+        iocp_op__lands(d, r);
         tmlrt__op_disarm(op, TMLRT__OP_SRC_ARMED);
-        tmlrt__iocp_landed(d);
         return e;
     }
     /* seq: a close that we do not see here sees our call; pairs [IOCP-3] */
@@ -97,8 +115,7 @@ static void iocp_op__rest_after(tmlrt__op_t *op, tmlrt__source_t *s, int error) 
     bool lack = error == TMLRT_EMFILE || error == TMLRT_ENFILE || error == TMLRT_ENOBUFS ||
                 error == TMLRT_ENOMEM;
     if (!lack || tmlrt__io_class(op)->kind != TMLRT__IO_ACCEPT) return;
-    tmlrt__host_t *host = tmlrt__source_host(s);
-    tmlrt__store_relaxed(&s->accept_after, host->ops->now(host) + IOCP_OP__REST);
+    tmlrt__source_rest(s);
 }
 
 /* A connection that died in the queue belongs to nobody: the accept waits for the next one. */
@@ -272,13 +289,13 @@ static int32_t iocp_op__ended_badly(tmlrt__op_t *op, tmlrt__source_t *s, int err
     return iocp_op__end(op, iocp_op__failed(op, error));
 }
 
-/* Fired: its packet has come. `reason`: of the cancel, or 0. */
+/* Fired: its packet has come. `reason`: of the cancel, or 0; never 0 where the gate is closed, so that
+ * no call follows. */
 static int32_t iocp_op__complete(tmlrt__op_t *op, int reason) {
     tmlrt__source_t       *s = tmlrt__io_source(op);
     tmlrt__iocp_request_t *r = tmlrt__iocp_request(op);
-    iocp_op__reading(op, s, NULL);
-    int32_t status = (int32_t)r->ov.Internal;
-    size_t  n = r->ov.InternalHigh;
+    int32_t                status = (int32_t)r->ov.Internal;
+    size_t                 n = r->ov.InternalHigh;
     if (status < 0) return iocp_op__ended_badly(op, s, tmlrt__iocp_error(s, r), reason);
     switch (tmlrt__io_class(op)->kind) {
     case TMLRT__IO_READ:
@@ -322,8 +339,8 @@ void tmlrt__iocp_shut(tmlrt__driver_t *base, tmlrt__source_t *s) {
     (void)tmlrt__sw_event(&s->word[TMLRT__DIR_READ], s->generation, TMLRT__SW_HUP);
     /* seq: as in closing; pairs [IOCP-3] */
     tmlrt__fence_seq();
-    AcquireSRWLockExclusive(&d->reading);
+    AcquireSRWLockExclusive(&d->calling);
     tmlrt__iocp_request_t *r = s->backend;
     if (r != NULL) tmlrt__iocp_break_off(tmlrt__iocp_handle(s), &r->ov);
-    ReleaseSRWLockExclusive(&d->reading);
+    ReleaseSRWLockExclusive(&d->calling);
 }

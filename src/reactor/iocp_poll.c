@@ -208,14 +208,23 @@ int tmlrt__iocp_poll_attach(tmlrt__iocp_t *d, tmlrt__source_t *s) {
     return e;
 }
 
-void tmlrt__iocp_poll_detach(tmlrt__iocp_t *d, tmlrt__source_t *s) {
-    iocp__poll_t *p = s->backend;
+static void poll__detach(tmlrt__iocp_t *d, iocp__poll_t *p) {
     AcquireSRWLockExclusive(&d->lock);
     tmlrt__list_remove(&p->link);
     bool flies = p->flies;
     poll__break_off(d, p); /* its packet frees it */
     ReleaseSRWLockExclusive(&d->lock);
     if (!flies) poll__free(d, p);
+}
+
+void tmlrt__iocp_poll_detach(tmlrt__iocp_t *d, tmlrt__source_t *s) {
+    poll__detach(d, s->backend);
+}
+
+void tmlrt__iocp_poll_detach_all(tmlrt__iocp_t *d) {
+    for (size_t i = 0; i < TMLRT__IOCP_POLLS; i++)
+        while (!tmlrt__list_is_empty(&d->polls[i]))
+            poll__detach(d, TMLRT__CONTAINER_OF(d->polls[i].next, iocp__poll_t, link));
 }
 
 int tmlrt__iocp_poll_watch(tmlrt__iocp_t *d, tmlrt__source_t *s, uint32_t events) {

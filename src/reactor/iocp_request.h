@@ -16,7 +16,8 @@
 #define TMLRT__IOCP_REASON  1 /* -TMLRT_E* of a cancel while armed, or 0 */
 
 typedef struct tmlrt__iocp_request {
-    OVERLAPPED        ov; /* first; the system's while in flight */
+    OVERLAPPED        ov;   /* first; the system's while in flight */
+    tmlrt__list_t     link; /* in flight: in the driver's calls */
     tmlrt__op_t      *op;
     tmlrt_allocator_t mem;         /* outlives the host */
     size_t            size;        /* of this record */

@@ -50,8 +50,13 @@ bool reactor_is_current_thread(void) {
 }
 
 tmlrt_runtime_t *reactor_runtime(void) {
+    return reactor_runtime_on(NULL);
+}
+
+tmlrt_runtime_t *reactor_runtime_on(const tmlrt_allocator_t *allocator) {
     tmlrt_config_t   config = TMLRT_CONFIG_INIT;
     tmlrt_runtime_t *rt = NULL;
+    config.allocator = allocator;
     config.reactor = kinds[current].reactor;
     config.flavor = kinds[current].flavor;
     config.workers = kinds[current].workers;

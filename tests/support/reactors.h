@@ -20,6 +20,8 @@ bool        reactor_is_current_thread(void);
 
 /* A runtime of this kind. */
 tmlrt_runtime_t *reactor_runtime(void);
+/* The same with this allocator. */
+tmlrt_runtime_t *reactor_runtime_on(const tmlrt_allocator_t *allocator);
 
 /* A thread that reads `size` bytes from a raw socket; join it. */
 crew_t *peer_reads(int fd, void *data, size_t size);
