@@ -121,5 +121,5 @@ struct await_races_fire : rl::test_suite<await_races_fire, 3> {
 };
 
 int main(int argc, char **argv) {
-    return holds<await_races_fire>(60 * model_iterations(argc, argv)) ? 0 : 1;
+    return holds<await_races_fire>(200 * model_iterations(argc, argv)) ? 0 : 1;
 }
