@@ -51,6 +51,9 @@ void tmlrt__mem_put(const tmlrt_allocator_t *, void *p, size_t, size_t) {
 int64_t tmlrt__os_now(void) {
     return 0;
 }
+extern "C" const char *tmlrt_task_name(const tmlrt_task_t *) {
+    return "job";
+}
 void tmlrt__futex_wait(tmlrt__atomic_u32 *word, uint32_t expected, int64_t) {
     model_futex_wait(model_sleepers, word, expected);
 }
