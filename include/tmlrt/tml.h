@@ -164,7 +164,7 @@ TMLRT_API void     tml_waker_destroy(TmlWaker *waker); /* data becomes NULL: it 
 typedef struct TmlTimerState {
     int64_t start_time_ms; /* of the monotonic clock, rounded up; set by the first poll */
     int64_t duration_ms;
-    int32_t started;
+    int32_t started; /* non-zero once begun */
 } TmlTimerState;
 
 typedef struct TmlYieldState {
