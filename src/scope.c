@@ -420,6 +420,17 @@ static int scope__begin(tmlrt_op_t *guard, tmlrt_cx_t *cx) {
     return (int)tmlrt_op_result(guard);
 }
 
+/* Owner, detached before anything was in it: nobody begins to cancel it any more, and who has begun
+ * (with the outer one) holds it until he has come back to it. He waits for nobody meanwhile. */
+static void scope__outlast_cancellers(tmlrt__scope_t *s) {
+    for (;;) {
+        uint64_t w = tmlrt__gate_enter(&s->gate);
+        tmlrt__gate_leave(&s->gate, w);
+        if (scope__count(w) == 0) return;
+        tmlrt__latch_relax();
+    }
+}
+
 /* `cx`: of the owner's task; NULL: a plain thread. */
 static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
                        tmlrt__scope_t *outer, tmlrt__scope_t **slot, uint32_t shield,
@@ -459,8 +470,9 @@ static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
     }
     if (e != TMLRT_OK) {
         scope__detach(s);
-        scope__leave_outer(s);
+        scope__outlast_cancellers(s);
         tmlrt__store_relaxed(&s->gate.word, 0);
+        scope__leave_outer(s);
         return e;
     }
     if (slot != NULL) *slot = s;
