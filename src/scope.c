@@ -312,8 +312,25 @@ static void scope__leave_outer(tmlrt__scope_t *s) {
     tmlrt__scope_leave(s->outer);
 }
 
+static bool scope__is_forked(const tmlrt__scope_t *s) {
+    return s->forks != tmlrt__load_relaxed(&tmlrt__fork_generation);
+}
+
+/* Owner: waits of its own do not look at it any more. */
+static void scope__pop(tmlrt__scope_t *s) {
+    if (s->slot != NULL && *s->slot == s) *s->slot = s->outer;
+}
+
+/* Owner, in a forked child: what is counted is the parent's, and perhaps who holds the gate is. */
+static int32_t scope__give_up(tmlrt__scope_t *s) {
+    s->guard.result = TMLRT_EFORKED;
+    scope__pop(s);
+    return TMLRT_READY;
+}
+
 /* Owner: READY when nothing is counted any more; else the guard is armed. */
 static int32_t scope__try_end(tmlrt__scope_t *s) {
+    if (scope__is_forked(s)) return scope__give_up(s);
     for (;;) {
         uint64_t w = tmlrt__gate_enter(&s->gate);
         if (scope__count(w) != 0) {
@@ -331,7 +348,7 @@ static int32_t scope__try_end(tmlrt__scope_t *s) {
         tmlrt__gate_leave(&s->gate, w);
         scope__detach(s); /* and look again: an expiry or a cancel may have begun meanwhile */
     }
-    if (s->slot != NULL && *s->slot == s) *s->slot = s->outer;
+    scope__pop(s);
     scope__leave_outer(s);
     return TMLRT_READY;
 }
@@ -356,13 +373,15 @@ static int32_t guard__resume(tmlrt__op_t *op, tmlrt_cx_t *cx) {
 
 /* Armed anew where it had fired: unlike with other kinds the end is still to come. */
 static int32_t guard__cancel(tmlrt__op_t *op, int reason) {
-    scope__stop(scope__of_guard(op), reason, 0, true);
-    return scope__try_end(scope__of_guard(op));
+    tmlrt__scope_t *s = scope__of_guard(op);
+    if (!scope__is_forked(s)) scope__stop(s, reason, 0, true);
+    return scope__try_end(s);
 }
 
 /* A thread that awaits it drives a runtime of its own that its children are in. */
 static const tmlrt__host_t *guard__about(const tmlrt__op_t *op) {
-    tmlrt__scope_t      *s = scope__of_guard((tmlrt__op_t *)op);
+    tmlrt__scope_t *s = scope__of_guard((tmlrt__op_t *)op);
+    if (scope__is_forked(s)) return NULL;
     uint64_t             w = tmlrt__gate_enter(&s->gate);
     const tmlrt__host_t *host = scope__first_host(s);
     tmlrt__gate_leave(&s->gate, w);
@@ -399,6 +418,17 @@ static int scope__nest(tmlrt__scope_t *s, tmlrt__scope_t *outer) {
 static int scope__begin(tmlrt_op_t *guard, tmlrt_cx_t *cx) {
     if (tmlrt__op_begin(guard, cx) == TMLRT_PENDING) return TMLRT_OK;
     return (int)tmlrt_op_result(guard);
+}
+
+/* Owner, detached before anything was in it: nobody begins to cancel it any more, and who has begun
+ * (with the outer one) holds it until he has come back to it. He waits for nobody meanwhile. */
+static void scope__outlast_cancellers(tmlrt__scope_t *s) {
+    for (;;) {
+        uint64_t w = tmlrt__gate_enter(&s->gate);
+        tmlrt__gate_leave(&s->gate, w);
+        if (scope__count(w) == 0) return;
+        tmlrt__latch_relax();
+    }
 }
 
 /* `cx`: of the owner's task; NULL: a plain thread. */
@@ -440,8 +470,9 @@ static int scope__open(tmlrt__scope_t *s, tmlrt_cx_t *cx, tmlrt__host_t *host,
     }
     if (e != TMLRT_OK) {
         scope__detach(s);
-        scope__leave_outer(s);
+        scope__outlast_cancellers(s);
         tmlrt__store_relaxed(&s->gate.word, 0);
+        scope__leave_outer(s);
         return e;
     }
     if (slot != NULL) *slot = s;
@@ -496,8 +527,11 @@ int tmlrt_scope_join(tmlrt_scope_t *scope) {
     if (cur->busy != 0) return TMLRT_EDEADLK;
     if (!scope__is_open(s)) return TMLRT_ECLOSED;
     if (s->slot != scope__slot(cur)) return TMLRT_EINVAL;
+    if (scope__is_forked(s)) {
+        scope__pop(s);
+        return TMLRT_EFORKED;
+    }
     if (*s->slot != s) return TMLRT_EBUSY;
-    if (s->forks != tmlrt__load_relaxed(&tmlrt__fork_generation)) return TMLRT_EFORKED;
     tmlrt_op_t *guard = (tmlrt_op_t *)(void *)&s->guard;
     int         e = tmlrt_op_await(guard);
     return e != TMLRT_OK ? e : (int)tmlrt_op_result(guard);

@@ -4,8 +4,8 @@
  *
  * Strict FIFO: while somebody waits nobody else takes any, and a waiter is granted all it wants at
  * once by whoever gives (taken off the count then). A cancelled waiter that had been granted gives
- * them to the next ones (of more than the most that there may be the rest is lost); one that was the
- * first in the queue lets those behind it through.
+ * them to the next ones (of more than the most that there may be what these leave is lost); one that
+ * was the first in the queue lets those behind it through.
  *
  * Of an operation `word` is the number of permits it wants.
  */
@@ -40,12 +40,6 @@ static bool sem__try(tmlrt__gate_t *g, uint64_t n) {
     return taken;
 }
 
-/* Given back beside permits that a release added meanwhile there may be more than the most. */
-static uint64_t sem__give_back(uint64_t w, uint64_t n) {
-    uint64_t room = (uint64_t)TMLRT_SEMAPHORE_MAX - (w >> SEM__SHIFT);
-    return w + ((n < room ? n : room) << SEM__SHIFT);
-}
-
 /* Entered: grants the first ones what they want, as far as the permits go. */
 static uint64_t sem__serve(tmlrt__gate_t *g, uint64_t w, tmlrt__wakes_t *wakes) {
     tmlrt__op_t *first;
@@ -54,6 +48,18 @@ static uint64_t sem__serve(tmlrt__gate_t *g, uint64_t w, tmlrt__wakes_t *wakes) 
         w -= first->u.wait.word << SEM__SHIFT;
         tmlrt__gate_grant(first, 1, TMLRT_OK, wakes);
     }
+    return w;
+}
+
+/* Entered: gives n permits back, and serves. Beside those that a release added meanwhile there may be
+ * more than the most: then as many at a time as there is room for, while somebody takes them. */
+static uint64_t sem__give_back(tmlrt__gate_t *g, uint64_t w, uint64_t n, tmlrt__wakes_t *wakes) {
+    const uint64_t most = (uint64_t)TMLRT_SEMAPHORE_MAX;
+    do {
+        uint64_t room = most - (w >> SEM__SHIFT), part = n < room ? n : room;
+        w = sem__serve(g, w + (part << SEM__SHIFT), wakes);
+        n -= part;
+    } while (n != 0 && w >> SEM__SHIFT < most);
     return w;
 }
 
@@ -87,8 +93,8 @@ static int32_t sem__cancel(tmlrt__op_t *op, int reason) {
     tmlrt__wakes_t wakes;
     wakes.n = 0;
     uint64_t w = tmlrt__gate_enter(g);
-    if (!tmlrt__gate_remove(op)) w = sem__give_back(w, op->u.wait.word);
-    tmlrt__gate_leave(g, sem__serve(g, w, &wakes));
+    uint64_t n = tmlrt__gate_remove(op) ? 0 : op->u.wait.word;
+    tmlrt__gate_leave(g, sem__give_back(g, w, n, &wakes));
     tmlrt__wakes_run(&wakes);
     op->result = reason;
     return TMLRT_READY;

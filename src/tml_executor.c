@@ -328,6 +328,8 @@ int32_t tml_executor_run(TmlExecutor *e) {
         tmlrt__latch_unlock(&e->latch);
         if (quiet) return error != TMLRT_OK ? error : outcome;
         executor__await(&e->quiet, TMLRT_NEVER); /* cancelled or not: its tasks use `e` */
+        /* A task that we drove forked, and this is the child: nobody would ever end the others. */
+        if (tmlrt__host_forked(&rt->sched.host)) return TMLRT_EFORKED;
     }
 }
 
@@ -374,14 +376,17 @@ int32_t tml_executor_poll_task(TmlExecutor *e, TmlTask *task) {
 /* Where nobody may wait (inside a stackless poll), or can for want of memory. */
 #define BLOCK_ON__SLICE TMLRT_MS
 
-/* Waits for a wake or until `next`; true: it was a wake. */
-static bool block_on__wait(tmlrt__tml_task_t *t, int64_t next) {
-    int r = executor__await(&t->notify, next);
-    if (r == TMLRT_OK || r == TMLRT_ETIMEDOUT) return r == TMLRT_OK;
+/* Waits for a wake (OK) or until `next`. EFORKED: a task that we drove meanwhile forked, and this is
+ * the child, in which nobody drives what the future waits for. */
+static int block_on__wait(tmlrt__tml_task_t *t, int64_t next) {
+    const tmlrt__host_t *drives = tmlrt__host_owned();
+    int                  r = executor__await(&t->notify, next);
+    if (drives != NULL && tmlrt__host_forked(drives)) return TMLRT_EFORKED;
+    if (r == TMLRT_OK || r == TMLRT_ETIMEDOUT) return r;
     int64_t now = tmlrt_now(NULL), left = next - now;
     if (left > BLOCK_ON__SLICE) left = BLOCK_ON__SLICE;
     if (left > 0) tmlrt__os_sleep_until(tmlrt__os_now() + left);
-    return false;
+    return TMLRT_ETIMEDOUT;
 }
 
 TmlPoll tml_block_on(TmlPollFn poll, void *state, size_t size) {
@@ -391,11 +396,11 @@ TmlPoll tml_block_on(TmlPollFn poll, void *state, size_t size) {
     tmlrt__tml_task_t *t = tmlrt__tml_task_new(poll, state, size);
     if (t == NULL) return p;
     t->is_thread = true;
-    bool fresh = true;
-    for (;;) {
-        tmlrt__tml_task_poll(t, fresh, &p);
+    int woken = TMLRT_OK;
+    while (woken != TMLRT_EFORKED) {
+        tmlrt__tml_task_poll(t, woken == TMLRT_OK, &p);
         if (p.tag == TML_POLL_READY) break;
-        fresh = block_on__wait(t, tmlrt__tml_task_next(t));
+        woken = block_on__wait(t, tmlrt__tml_task_next(t));
     }
     tmlrt__tml_task_retire(t);
     tmlrt__tml_task_unref(t);

@@ -15,8 +15,8 @@ TmlTaskHandle tml_spawn(TmlExecutor *e, TmlPollFn poll, void *state, size_t size
 }
 
 /* Under the latch: the end of the task if it has ended, else false, and `waiter` (may be NULL) is on
- * its list, or not needed there. */
-static bool join__look(TmlTaskHandle *h, tmlrt__tml_waiter_t **waiter) {
+ * its list, or not needed there. *held: a task to be let go without the latch, which may free it. */
+static bool join__look(TmlTaskHandle *h, tmlrt__tml_waiter_t **waiter, tmlrt__tml_task_t **held) {
     tmlrt__tml_task_t *t = tmlrt__tml_executor_find(h->executor, h->task_id);
     if (t == NULL || t->ended) {
         h->result = t != NULL ? t->result : tml_poll_ready_i64(-1);
@@ -27,7 +27,7 @@ static bool join__look(TmlTaskHandle *h, tmlrt__tml_waiter_t **waiter) {
         *waiter = NULL;
         tmlrt__tml_task_ref(t); /* it may end while the latch is not held */
         tmlrt__tml_waiters_sweep(&t->joiners, &h->executor->latch);
-        tmlrt__tml_task_unref(t);
+        *held = t;
     }
     return false;
 }
@@ -43,9 +43,11 @@ TmlPoll tml_join_poll(TmlTaskHandle *h, TmlContext *cx) {
     tmlrt__tml_waiter_t *waiter = NULL;
     for (;;) {
         tmlrt__latch_lock(&h->executor->latch);
-        bool asked = waiter != NULL;
-        bool done = join__look(h, &waiter);
+        bool               asked = waiter != NULL;
+        tmlrt__tml_task_t *held = NULL;
+        bool               done = join__look(h, &waiter, &held);
         tmlrt__latch_unlock(&h->executor->latch);
+        if (held != NULL) tmlrt__tml_task_unref(held);
         if (!done && !asked) waiter = tmlrt__tml_waiter_new(cx);
         if (done || asked || waiter == NULL) break;
     }

@@ -156,6 +156,12 @@ static bool waiter__native(tmlrt_waker_t *out) {
     return true;
 }
 
+/* The poller: polls again after a pause, whatever else the poll has registered or will. */
+static void task__look_soon(tmlrt__tml_task_t *t) {
+    int64_t due = tmlrt_now(NULL) + t->pause;
+    if (due < t->due) t->due = due;
+}
+
 tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx) {
     tmlrt__tml_waiter_t  w = {NULL, NULL, {NULL, NULL}};
     tmlrt__tml_waiter_t *made;
@@ -169,6 +175,8 @@ tmlrt__tml_waiter_t *tmlrt__tml_waiter_new(const TmlContext *cx) {
             tmlrt_waker_wake(&w.waker); /* which ends it */
         else if (here == NULL || w.slot != here->slot)
             tmlrt__tml_wake(w.slot);
+        else
+            task__look_soon(here);
         return NULL;
     }
     *made = w;

@@ -9,11 +9,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include <tmlrt/tml.h>
 
 #include "support/sanitizers.h"
 #include "support/random.h"
@@ -229,6 +232,113 @@ static void a_child_that_returns_from_a_task_leaves_the_runtime(void **state) {
     }
 }
 
+/* Where `parent` is another process: ends this one, the child, all being well. */
+static void child_ends_here(pid_t parent) {
+    if (getpid() != parent) _exit(0);
+}
+
+/* What awaits the children of a scope: a join, or a set with the scope in it. */
+static void a_child_that_returns_into_the_await_of_a_scope_leaves_it(void **state) {
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        forking_t            f = {.maker = getpid()};
+        tmlrt_runtime_t     *rt = runtime_current_thread();
+        tmlrt_scope_t        outer = TMLRT_SCOPE_INIT, scope = TMLRT_SCOPE_INIT;
+        tmlrt_task_options_t o = TMLRT_TASK_OPTIONS_INIT;
+        unit_t               forks = unit_of(&f.tally, body_forks, &f);
+        unit_t               beside = unit_of(&f.tally, body_beside, &f);
+        tmlrt_op_t           set = TMLRT_OP_INIT, never = TMLRT_OP_INIT;
+        tmlrt_notify_t       nobody = TMLRT_NOTIFY_INIT;
+        tmlrt_op_t          *ops[2];
+        o.scope = &scope;
+        assert_int_equal(tmlrt_scope_open(&outer, rt, TMLRT_NEVER), TMLRT_OK);
+        assert_int_equal(tmlrt_scope_open(&scope, rt, TMLRT_NEVER), TMLRT_OK);
+        assert_int_equal(tmlrt_spawn(rt, &unit_type, &forks, &o, NULL), TMLRT_OK);
+        assert_int_equal(tmlrt_spawn(rt, &unit_type, &beside, &o, NULL), TMLRT_OK);
+        tmlrt_op_notified(&never, &nobody);
+        ops[0] = tmlrt_scope_op(&scope);
+        ops[1] = &never;
+        if (how == 1) tmlrt_op_any(&set, ops, 2);
+        if (how == 2) tmlrt_op_all(&set, ops, 1);
+        int64_t got = how == 0 ? tmlrt_scope_join(&scope) : await_here(&set);
+        if (getpid() != f.maker) {
+            require(how != 0 || got == TMLRT_EFORKED);
+            require(tmlrt_op_result(ops[0]) == TMLRT_EFORKED);
+            require(tmlrt_scope_join(&scope) == TMLRT_EFORKED);
+            require(tmlrt_scope_join(&outer) == TMLRT_EFORKED);
+            memset(&scope, 0xff, sizeof scope); /* nobody looks at them any more */
+            memset(&outer, 0xff, sizeof outer);
+            require(atomic_load(&f.beside) == 0);
+            require(tmlrt_sleep(1) == TMLRT_OK);
+            require(tmlrt_runtime_destroy(rt) == TMLRT_OK);
+        }
+        child_ends_here(f.maker);
+        assert_int_equal(got, TMLRT_OK);
+        if (how != 0) assert_int_equal(tmlrt_op_result(ops[0]), TMLRT_OK);
+        assert_int_equal(tmlrt_scope_join(&outer), TMLRT_OK);
+        int status = status_of(f.child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(tmlrt_runtime_destroy(rt), TMLRT_OK);
+    }
+}
+
+static TmlPoll tml_forks(void *state, TmlContext *cx) {
+    forking_t *f = *(forking_t **)state;
+    (void)cx;
+    pid_t pid = fork();
+    require(pid >= 0);
+    if (pid == 0) alarm(30);
+    f->child = pid != 0 ? pid : -1;
+    return tml_poll_ready_i64(0);
+}
+
+static TmlPoll tml_beside(void *state, TmlContext *cx) {
+    const forking_t *f = *(forking_t **)state;
+    (void)cx;
+    return f->child != 0 && getpid() == f->maker ? tml_poll_ready_i64(0) : tml_poll_pending();
+}
+
+/* With others in the executor, and as the last one. */
+static void a_child_that_returns_into_the_run_of_an_executor_leaves_it(void **state) {
+    (void)state;
+    setenv("TMLRT_FLAVOR", "current", 1);
+    for (int others = 0; others < 3; others++) {
+        forking_t    f = {.maker = getpid()}, *p = &f;
+        TmlExecutor *e = tml_executor_new();
+        for (int i = 0; i < others; i++)
+            tml_executor_spawn(e, tml_beside, &p, sizeof p);
+        tml_executor_spawn(e, tml_forks, &p, sizeof p);
+        int32_t got = tml_executor_run(e);
+        if (getpid() != f.maker) require(got == TMLRT_EFORKED);
+        child_ends_here(f.maker);
+        assert_int_equal(got, 0);
+        int status = status_of(f.child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        tml_executor_destroy(e);
+    }
+    default_runtime_end(state);
+    unsetenv("TMLRT_FLAVOR");
+}
+
+static void a_child_that_returns_into_a_block_on_leaves_it(void **state) {
+    forking_t        f = {.maker = getpid()}, *p = &f;
+    tmlrt_runtime_t *rt;
+    setenv("TMLRT_FLAVOR", "current", 1);
+    assert_int_equal(tmlrt_runtime_default(&rt), TMLRT_OK);
+    tmlrt_task_release(unit_spawn(rt, &f.tally, body_forks, &f));
+    TmlPoll got = tml_block_on(tml_beside, &p, 0);
+    if (getpid() != f.maker) require(got.tag != TML_POLL_READY);
+    child_ends_here(f.maker);
+    assert_int_equal(got.tag, TML_POLL_READY);
+    int status = status_of(f.child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    default_runtime_end(state);
+    unsetenv("TMLRT_FLAVOR");
+}
+
 static void a_child_that_returns_to_a_worker_is_ended(void **state) {
     (void)state;
     forking_t        f = {.maker = getpid()};
@@ -315,6 +425,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_child_is_refused_and_the_parent_goes_on),
         cmocka_unit_test(a_child_that_returns_from_a_task_leaves_the_runtime),
+        cmocka_unit_test(a_child_that_returns_into_the_await_of_a_scope_leaves_it),
+        cmocka_unit_test(a_child_that_returns_into_the_run_of_an_executor_leaves_it),
+        cmocka_unit_test(a_child_that_returns_into_a_block_on_leaves_it),
         cmocka_unit_test(a_child_that_returns_to_a_worker_is_ended),
         cmocka_unit_test(a_fork_at_any_moment_leaves_the_child_able_to_end),
     };

@@ -230,6 +230,25 @@ static void a_first_waiter_that_is_cancelled_lets_those_behind_it_through(void *
     assert_int_equal(tmlrt_semaphore_permits(&s), 0);
 }
 
+/* More than there may be are free only until the next one takes them. */
+static void permits_given_back_beyond_the_most_reach_who_waits_for_them(void **state) {
+    (void)state;
+    tmlrt_semaphore_t s = TMLRT_SYNC_INIT;
+    tmlrt_op_t        gone = TMLRT_OP_INIT, most = TMLRT_OP_INIT, rest = TMLRT_OP_INIT;
+    tmlrt_op_acquire(&gone, &s, TMLRT_SEMAPHORE_MAX);
+    tmlrt_op_acquire(&most, &s, TMLRT_SEMAPHORE_MAX);
+    tmlrt_op_acquire(&rest, &s, 3);
+    assert_waits(&gone);
+    assert_waits(&most);
+    assert_waits(&rest);
+    assert_ok(tmlrt_semaphore_release(&s, TMLRT_SEMAPHORE_MAX)); /* the first one's */
+    assert_ok(tmlrt_semaphore_release(&s, 7));
+    assert_cancels(&gone, TMLRT_ECANCELED);
+    assert_ends(&most, TMLRT_OK);
+    assert_ends(&rest, TMLRT_OK);
+    assert_int_equal(tmlrt_semaphore_permits(&s), 4);
+}
+
 static void one_release_lets_many_through_in_order(void **state) {
     (void)state;
     enum { N = 100 };
@@ -472,6 +491,7 @@ int main(void) {
         cmocka_unit_test(a_woken_waiter_that_is_cancelled_wakes_the_next),
         cmocka_unit_test(a_waiter_for_many_is_not_overtaken_by_one_for_few),
         cmocka_unit_test(a_first_waiter_that_is_cancelled_lets_those_behind_it_through),
+        cmocka_unit_test(permits_given_back_beyond_the_most_reach_who_waits_for_them),
         cmocka_unit_test(one_release_lets_many_through_in_order),
         cmocka_unit_test(readers_share_and_a_waiting_writer_stops_new_ones),
         cmocka_unit_test(a_writer_that_is_cancelled_lets_the_readers_behind_it_through),

@@ -179,6 +179,32 @@ static void every_allocation_may_fail(void **state) {
     assert_int_equal(scenario(), 0);
 }
 
+/* Registers itself, which fails the second time of three. */
+static TmlPoll half_registered_poll(void *state, TmlContext *cx) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        if (i == 1) tmlrt__fault_arm(TMLRT__FAULT_ALLOC, 1, false, ENOMEM);
+        tmlrt__tml_waiter_t *w = tmlrt__tml_waiter_new(cx);
+        tmlrt__fault_disarm();
+        require((w == NULL) == (i == 1));
+        tmlrt__tml_waiter_free(w);
+    }
+    return tml_poll_pending();
+}
+
+static void who_could_not_be_registered_is_polled_again_soon(void **state) {
+    (void)state;
+    TmlPoll            p;
+    tmlrt__tml_task_t *t = tmlrt__tml_task_new(half_registered_poll, NULL, 0);
+    assert_non_null(t);
+    t->is_thread = true;
+    assert_true(tmlrt__tml_task_poll(t, true, &p));
+    int64_t after = tmlrt_now(NULL);
+    assert_true(tmlrt__tml_task_next(t) <= after + t->pause); /* a registered one: after a second */
+    tmlrt__tml_task_retire(t);
+    tmlrt__tml_task_unref(t);
+}
+
 /* An executor whose buckets cannot grow still finds everybody. */
 static void buckets_that_cannot_grow_grow_long(void **state) {
     (void)state;
@@ -222,6 +248,7 @@ int main(void) {
         cmocka_unit_test(a_slot_has_one_tenant_at_a_time),
         cmocka_unit_test(waiters_that_have_ended_are_dropped),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(who_could_not_be_registered_is_polled_again_soon),
         cmocka_unit_test(buckets_that_cannot_grow_grow_long),
     };
     int failed = 0;

@@ -84,9 +84,10 @@ TMLRT_API tmlrt_op_t *tmlrt_scope_op(tmlrt_scope_t *scope);
 /* Waits for the end of the scope and returns its result. Always call it, also after an error: a
  * cancel does not let it return before the children have ended.
  * Suspends: blocks a plain thread. Threads: the owner, a fiber or thread.
- * Errors, with the scope still open: TMLRT_EFORKED; TMLRT_EINVAL (opened elsewhere), TMLRT_EBUSY (one opened
- * after it is still open), TMLRT_EDEADLK (inside a stackless poll, a drop or a hook). TMLRT_ECLOSED:
- * not open. */
+ * Errors, with the scope still open: TMLRT_EINVAL (opened elsewhere), TMLRT_EBUSY (one opened after it
+ * is still open), TMLRT_EDEADLK (inside a stackless poll, a drop or a hook). TMLRT_ECLOSED: not open.
+ * TMLRT_EFORKED, in a forked child, also where the fork was in a task that the join ran: its children
+ * are the parent's, nobody waits for them here, and its memory may go. */
 TMLRT_API int tmlrt_scope_join(tmlrt_scope_t *scope);
 
 /* Records the first failure (`error`: a TMLRT_E*) and cancels the scope. NULL: the scope that the

@@ -119,7 +119,8 @@ TMLRT_API uint64_t tml_executor_spawn(TmlExecutor *executor, TmlPollFn poll_fn, 
  * time. Returns when none is left; may be called again.
  * Suspends: blocks a plain thread, suspends a fiber.
  * Errors: TMLRT_EPANIC (the guard caught a panic), TMLRT_ECANCELED (a task was ended by the shutdown
- * of the runtime), TMLRT_EINVAL (NULL), TMLRT_EBUSY (it runs already), TMLRT_EDEADLK (inside a task
+ * of the runtime), TMLRT_EFORKED (a task forked, and this is the child: the executor is the parent's,
+ * and is neither run nor freed here), TMLRT_EINVAL (NULL), TMLRT_EBUSY (it runs already), TMLRT_EDEADLK (inside a task
  * that must not block, or the default runtime is a current-thread one of another thread), or why the
  * default runtime or a task on it could not be made; what could not be started stays for the next
  * run. Otherwise 0. */
@@ -140,7 +141,8 @@ typedef int32_t (*TmlGuardFn)(TmlPollFn body, void *state, TmlContext *cx, TmlPo
 TMLRT_API void tml_executor_set_guard(TmlExecutor *executor, TmlGuardFn guard);
 
 /* Polls one future until it is ready, on the calling thread. The state is copied when `state_size` is
- * not 0; otherwise the function gets the caller's own pointer. Pending: no memory, or NULL.
+ * not 0; otherwise the function gets the caller's own pointer. Pending: no memory, or NULL; or a task
+ * that the thread drove meanwhile forked, and this is the child.
  * Suspends: blocks a plain thread (that which owns a current-thread runtime drives it), suspends a
  * fiber; inside a stackless poll it blocks the worker. */
 TMLRT_API TmlPoll tml_block_on(TmlPollFn poll_fn, void *state, size_t state_size);
@@ -162,7 +164,7 @@ TMLRT_API void     tml_waker_destroy(TmlWaker *waker); /* data becomes NULL: it 
 typedef struct TmlTimerState {
     int64_t start_time_ms; /* of the monotonic clock, rounded up; set by the first poll */
     int64_t duration_ms;
-    int32_t started;
+    int32_t started; /* non-zero once begun */
 } TmlTimerState;
 
 typedef struct TmlYieldState {

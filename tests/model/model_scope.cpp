@@ -12,8 +12,9 @@
 #include "model_world.h"
 #include "scope.c" /* its timer's record is made by the model */
 
+/* For want of memory, of a thread that opens a scope. */
 int tmlrt__await_begin(tmlrt_op_t *) {
-    abort();
+    return TMLRT_ENOMEM;
 }
 
 enum { CHILDREN = 3 };
@@ -33,6 +34,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
     bool              joins; /* constant: else it waits for an abort */
     bool            looks; /* constant: it ends when its scopes ask it to, as a fiber's wait does */
     bool            nests; /* constant: `inner` lies in `scope`; all children but 1 are in it */
+    bool            opens; /* it is yet to open `inner` in `scope`, in vain */
     bool            inner_over; /* the owner's runner, as all below */
     scope__timer_t *timer;
     unsigned        opened, ended, result, polls;
@@ -49,7 +51,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
         s->guard.phase = TMLRT__OP_IDLE;
     }
 
-    scope_suite() : looks(false), nests(false) {}
+    scope_suite() : looks(false), nests(false), opens(false) {}
 
     /* The owner opens the scope; the first `n` children are in it and have not run yet. */
     void make(int n, int first, int second, bool owner_joins) {
@@ -68,7 +70,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
         does[1] = second;
         does[2] = NEVER;
         fresh(&scope);
-        if (nests) fresh(&inner);
+        if (nests || opens) fresh(&inner);
         owner.make(&host, &owner_type, true);
         owner.start();
         owner.run();
@@ -113,6 +115,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
                           TMLRT_OK);
             return TMLRT_PENDING;
         }
+        if (self->opens) self->open_in_vain();
         if (self->looks) return tmlrt__scope_asks(self->home(0), 0) ? TMLRT_READY : TMLRT_PENDING;
         if (!self->joins) return TMLRT_PENDING;
         bool over = tmlrt_op_poll(tmlrt_scope_op(self->pub()), cx) == TMLRT_READY;
@@ -122,6 +125,15 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
             tmlrt_op_poll(tmlrt_scope_op(pub_of(&self->inner)), cx) == TMLRT_READY)
             self->end_inner();
         return over ? TMLRT_READY : TMLRT_PENDING;
+    }
+
+    /* As a thread does it; the memory goes at once. */
+    void open_in_vain() {
+        opens = false;
+        RL_ASSERT(scope__open(&inner, NULL, NULL, &scope, NULL, 0, TMLRT_NEVER) == TMLRT_ENOMEM);
+        RL_ASSERT(tmlrt__load_relaxed(&inner.gate.word) == 0);
+        tmlrt__atomic_unmake(&inner.gate.word);
+        inner_over = true;
     }
 
     /* Its memory may go before that of the outer one. */
@@ -182,7 +194,7 @@ template <typename derived, int threads> struct scope_suite : rl::test_suite<der
             RL_ASSERT(tmlrt__load_relaxed(&child[k].task.state) == 0);
         }
         tmlrt__atomic_make(&scope.gate.word, 0); /* the suite destroys it again */
-        if (nests) tmlrt__atomic_make(&inner.gate.word, 0);
+        if (inner_over) tmlrt__atomic_make(&inner.gate.word, 0);
     }
 };
 template <typename derived, int threads>
@@ -357,6 +369,28 @@ struct outer_failure_races_inner_end : scope_suite<outer_failure_races_inner_end
     }
 };
 
+/* The outer scope fails while the owner opens one in it, for which there is no memory. */
+struct failure_races_open_in_vain : scope_suite<failure_races_open_in_vain, 2> {
+    void before() {
+        opens = true;
+        make(2, ENDS, FAILS, true);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            tmlrt__state_wake(&owner.task.state) ? owner.queue() : (void)0;
+            owner.run();
+            owner.run();
+        } else {
+            child[0].run();
+            child[1].run();
+        }
+    }
+    void after() {
+        finish();
+        RL_ASSERT(result == (unsigned)-TMLRT_EIO);
+    }
+};
+
 typedef outer_failure_races_inner_end<ENDS>  failure_races_inner_end;
 typedef outer_failure_races_inner_end<NEVER> failure_ends_inner;
 
@@ -366,7 +400,7 @@ int main(int argc, char **argv) {
                    holds<abort_races_ends>(n) && holds<deadline_races_end>(n) &&
                    holds<deadline_follows_end>(n) && holds<cancel_reaches_owner>(n) &&
                    holds<outer_cancel_reaches_owner>(n) && holds<failure_races_inner_end>(n) &&
-                   holds<failure_ends_inner>(n)
+                   holds<failure_ends_inner>(n) && holds<failure_races_open_in_vain>(n)
                ? 0
                : 1;
 }
